@@ -1,0 +1,19 @@
+"""Command lines from frozen dataclasses: every field is a flag, every docstring is its help."""
+
+from typing import TypeVar
+
+import tyro
+
+T = TypeVar("T")
+
+
+def parse(kind: type[T], default: T | None = None, args: list[str] | None = None) -> T:
+    """Parses flat flags into a dataclass; `--num_gpus` and `--num-gpus` are the same flag.
+
+    Args:
+        kind: a frozen dataclass; nested dataclasses add their fields without a prefix.
+        default: the values that flags override (a preset), or None for the fields' defaults.
+        args: the command line without the program's name, or None for `sys.argv`.
+    """
+    extra = {} if default is None else {"default": default}
+    return tyro.cli(kind, args=args, config=(tyro.conf.OmitArgPrefixes,), **extra)
