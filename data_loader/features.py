@@ -1,0 +1,226 @@
+"""Image features on disk: one float16 row per image of a data root (read here, written elsewhere).
+
+    ROOT/images.txt                          image names, one per row, only ever appended to
+    ROOT/features/resnet101-pool5.npy        float16 [rows, slots, dim]
+    ROOT/features/resnet101-pool5.rows.npy   for each row its state and the crc32 of its bytes
+    ROOT/features/resnet101-pool5.json       extractor, weights, preprocessing, failed images
+
+A row's bytes are on the disk before its state says so (`data_loader.feature_writer`), which is why
+a store may be opened at any time, during an extraction or after one was killed. This module needs
+NumPy alone.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import UserError
+
+NOT_DONE, DONE, FAILED = 0, 1, 2
+# Eight aligned bytes: one row's entry never straddles a page, so it is never half written.
+ROW_DTYPE = np.dtype([("state", "<u4"), ("crc32", "<u4")])
+FEATURE_DTYPE = np.dtype("<f2")
+EXTRACT_COMMAND = (
+    "python -m scripts.extract_features --data_dir {root} --images DIR --layer {layer} "
+    "--weights {{PATH,random}}"
+)
+
+
+def read_image_names(root: str | Path) -> list[str]:
+    """Reads ROOT/images.txt: the name of each image row, relative to the images folder.
+
+    Raises:
+        UserError: there is no images.txt, or it is not UTF-8.
+    """
+    path = Path(root) / "images.txt"
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist; it lists the images of a data root and is made by "
+            f"python -m scripts.build_dataset --out {root}"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error}); build the data set again") from None
+    # Not splitlines(): names may hold characters that Python also takes for line ends.
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def hash_names(names: Sequence[str]) -> str:
+    """Says which images the rows of a feature file belong to: sha256 of their names in order."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def features_folder(root: str | Path) -> Path:
+    """Returns the folder in which a data root keeps its features."""
+    return Path(root) / "features"
+
+
+def find_features(root: str | Path, layer: str, extractor: str | None = None) -> Path:
+    """Finds the feature file of a layer, of the given extractor or of the only one there is.
+
+    Raises:
+        UserError: none is there (the message has the command that makes it), or several are.
+    """
+    folder = features_folder(root)
+    found = sorted(p.with_suffix(".npy") for p in folder.glob(f"{extractor or '*'}-{layer}.json"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(path.stem.removesuffix(f"-{layer}") for path in found)
+        raise UserError(f"{folder} has {layer} features of several extractors ({names}); name one")
+    others = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
+    command = EXTRACT_COMMAND.format(root=root, layer=layer)
+    raise UserError(
+        f"no features {extractor or 'EXTRACTOR'}-{layer} in {folder} (there: {others}); "
+        f"make them with {command}"
+    )
+
+
+def open_features(root: str | Path, layer: str, extractor: str | None = None) -> "FeatureStore":
+    """Opens the features of one layer for reading; instant whatever their number.
+
+    Args:
+        root: the data root.
+        layer: `pool5`, `res5c` ...
+        extractor: `resnet101`, `resnet101_random` ...; None for the only one that is there.
+
+    Raises:
+        UserError: missing, ambiguous, damaged, or made for another images.txt.
+    """
+    store = FeatureStore(find_features(root, layer, extractor))
+    store.check_names(read_image_names(root))
+    return store
+
+
+def read_metadata(path: Path) -> dict:
+    """Reads the JSON beside a feature file.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return metadata | {"rows": int(metadata["rows"]), "failed": dict(metadata["failed"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path.with_suffix('.json')} cannot be read ({error}); delete {path.stem}.* in "
+            f"{path.parent} and extract the features again"
+        ) from None
+
+
+def rows_path(path: Path) -> Path:
+    """Returns the side file of a feature file: state and crc32 of each row."""
+    return path.with_suffix(".rows.npy")
+
+
+def check_same_images(path: Path, metadata: dict, names: Sequence[str]) -> None:
+    """Refuses features whose rows belong to other images than the rows of images.txt.
+
+    Raises:
+        UserError: images.txt was not only appended to since these features were made.
+    """
+    rows = metadata["rows"]
+    if metadata["images_sha256"] not in (None, hash_names(names[:rows])):
+        raise UserError(
+            f"{path} was made for another images.txt: its first {rows} names are not those of the "
+            f"{len(names)} there now; delete {path.stem}.* in {path.parent} and extract again"
+        )
+
+
+class FeatureStore:
+    """Features of one extractor and layer, memory-mapped.
+
+    Attributes:
+        path: the .npy file.
+        metadata: the JSON beside it, as a dictionary.
+        extractor, layer: its two names.
+        slots, dim: the shape of one image's features.
+        state: [rows] uint32, `NOT_DONE`, `DONE` or `FAILED`, as it was when the store was opened.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.metadata = read_metadata(path)
+        self.extractor: str = self.metadata["extractor"]
+        self.layer: str = self.metadata["layer"]
+        self._features = _map_array(path, FEATURE_DTYPE, dimensions=3)
+        table = np.array(_map_array(rows_path(path), ROW_DTYPE, dimensions=1))
+        if len(table) > len(self._features):
+            raise UserError(
+                f"{path} has {len(self._features)} rows where {rows_path(path).name} has "
+                f"{len(table)}; delete both and extract the features again"
+            )
+        self.state, self._crc32 = table["state"].copy(), table["crc32"].copy()
+        self.slots, self.dim = self._features.shape[1:]
+        self._verified = np.zeros(len(self), bool)
+
+    def __len__(self) -> int:
+        """Returns the number of rows, usable or not."""
+        return len(self.state)
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The images that could not be read: name to reason."""
+        return self.metadata["failed"]
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Refuses an images.txt that these features were not made for (see check_same_images)."""
+        check_same_images(self.path, self.metadata, names)
+
+    def usable(self, image_rows: np.ndarray) -> np.ndarray:
+        """Says which of the image rows [...] have features; False also for rows beyond the end."""
+        image_rows = np.asarray(image_rows)
+        inside = (image_rows >= 0) & (image_rows < len(self))
+        done = np.zeros(image_rows.shape, bool)
+        done[inside] = self.state[image_rows[inside]] == DONE
+        return done
+
+    def gather(self, image_rows: np.ndarray) -> np.ndarray:
+        """Reads the features of some images: [B] row numbers to float16 [B, slots, dim].
+
+        Each row's crc32 is checked the first time that this store reads it.
+
+        Raises:
+            UserError: a row has no features (`usable` says which have), or its bytes are damaged.
+        """
+        image_rows = np.asarray(image_rows)
+        usable = self.usable(image_rows)
+        if not usable.all():
+            raise UserError(
+                f"{self.path} has no features for image row {image_rows[~usable][0]}; finish with "
+                + EXTRACT_COMMAND.format(root=self.path.parent.parent, layer=self.layer)
+            )
+        features = self._features[image_rows]  # [B, slots, dim], a copy
+        for position in np.flatnonzero(~self._verified[image_rows]):
+            self._verify(int(image_rows[position]), features[position])
+        return features
+
+    def _verify(self, row: int, features: np.ndarray) -> None:
+        if zlib.crc32(features) != self._crc32[row]:
+            raise UserError(
+                f"{self.path}: image row {row} is damaged (its crc32 differs from the one written "
+                f"with it); delete {self.path.stem}.* in {self.path.parent} and extract again"
+            )
+        self._verified[row] = True
+
+
+def _map_array(path: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:
+    """Maps a .npy file after checking its header and size; reading past the end would be fatal."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); delete {path.name.split('.')[0]}.* in {path.parent} "
+            "and extract the features again"
+        ) from None
+    if array.dtype != dtype or array.ndim != dimensions:
+        raise UserError(
+            f"{path} holds {array.dtype} {array.shape}, expected {dtype} of {dimensions} "
+            "dimensions; delete it and extract the features again"
+        )
+    return array.view(np.ndarray)
