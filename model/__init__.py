@@ -1,0 +1,1 @@
+"""Models, their losses and their decoding; knows nothing of data on disk."""

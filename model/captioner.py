@@ -1,0 +1,84 @@
+"""What every captioner promises; decoding, training, the demo and the tests know nothing else."""
+
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from model.parameters import Parameters
+
+PAD, GO, EOS, UNK = 0, 1, 2, 3
+
+Batch = dict[str, tf.Tensor]
+"""One batch, as `data_loader/pipeline.py` makes it:
+
+    image          [B, I, image_dim]  feature rows
+    context        [B, U] int32       the user's words, best first, 0 after the end
+    context_length [B] int32
+    caption        [B, L - 1] int32   target words without GO and EOS, 0 after the end
+    caption_length [B] int32
+    row            [B] int32          which post of the subset this is
+"""
+
+
+class Outputs(NamedTuple):
+    """Teacher-forced predictions at the `N` real target positions of a batch, packed.
+
+    Attributes:
+        logits: [N, V], float32 or wider.
+        targets: [N] int32.
+        index: [N, 2] int64, (post in the batch, step) of each row.
+        attention: name of memory to [B, T, slots].
+    """
+
+    logits: tf.Tensor
+    targets: tf.Tensor
+    index: tf.Tensor
+    attention: dict[str, tf.Tensor]
+
+
+class Captioner(Protocol):
+    """A model that writes one word at a time.
+
+    The context stays [B, ...] and does not change while decoding; the state is a named tuple of
+    tensors that lead with [B, K] (K beams).
+    """
+
+    parameters: Parameters
+    vocab_size: int
+    word_slots: int
+    score_dtype: tf.DType
+
+    def encode(self, batch: Batch) -> Any:
+        """Everything that is computed once per post."""
+
+    def initial_state(self, context: Any, beams: int = 1) -> Any:
+        """The state before the first word."""
+
+    def step(self, tokens: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any, dict]:
+        """Reads the word before, gives the next: [B, K] to (logits [B, K, V], state, extras)."""
+
+    def forward(self, batch: Batch) -> Outputs:
+        """All steps of the batch's captions under teacher forcing."""
+
+
+def teacher_forcing(batch: Batch, word_slots: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Inputs, targets and which positions are real.
+
+        caption  the   cat   0      length 2
+        inputs   GO    the   cat    0 ...      [B, L]
+        targets  the   cat   EOS    0 ...      [B, L]
+        real     True  True  True   False ...  [B, L]
+
+    Args:
+        batch: with `caption` [B, L - 1] or narrower and `caption_length` [B].
+        word_slots: L.
+    """
+    caption, length = batch["caption"], batch["caption_length"]
+    missing = word_slots - 1 - tf.shape(caption)[1]
+    caption = tf.pad(caption, [[0, 0], [0, missing]])
+    inputs = tf.pad(caption, [[0, 0], [1, 0]], constant_values=GO)
+    positions = tf.range(word_slots)
+    end = tf.cast(positions == length[:, tf.newaxis], caption.dtype)
+    targets = tf.pad(caption, [[0, 0], [0, 1]]) + EOS * end
+    inputs.set_shape([None, word_slots])
+    return inputs, targets, positions <= length[:, tf.newaxis]

@@ -1,0 +1,26 @@
+"""The training loss as a sum and a count: dividing happens once, over all replicas."""
+
+import tensorflow as tf
+
+from model.captioner import Outputs
+
+
+def cross_entropy(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sum of negative log probabilities (section 4.3) and how many targets are real (EOS counts)."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(outputs.targets, outputs.logits)
+    return tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype)
+
+
+def released_count(outputs: Outputs, batch_size: tf.Tensor) -> tf.Tensor:
+    """The released code's denominator: B times the longest caption of the batch, EOS included.
+
+    Its `sequence_loss` divides by every position of the rectangle, real or not.
+    """
+    steps = tf.reduce_max(tf.concat([outputs.index[:, 1] + 1, [0]], 0))
+    return tf.cast(steps * tf.cast(batch_size, steps.dtype), outputs.logits.dtype)
+
+
+def correct_words(outputs: Outputs) -> tf.Tensor:
+    """How many targets are the most probable word: the numerator of the per-word accuracy."""
+    best = tf.argmax(outputs.logits, -1, output_type=outputs.targets.dtype)
+    return tf.reduce_sum(tf.cast(best == outputs.targets, outputs.logits.dtype))

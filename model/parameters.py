@@ -1,0 +1,79 @@
+"""Named parameters: what a checkpoint stores, under the symbols of the paper."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+
+class Parameters:
+    """The trainable variables of one model, by name, with their initial values drawn from a seed.
+
+    Plain `tf.Variable`s in one flat dictionary rather than Keras layers: checkpoints, goldens and
+    released checkpoints then name the same thing by the same symbol, and the fused optimizer
+    reaches mirrored variables directly.
+
+    Args:
+        seed: decides all initial values together with each parameter's name.
+        dtype: type of the stored values; `compute_dtype` is the type that mathematics uses.
+    """
+
+    def __init__(self, seed: int, dtype: tf.DType = tf.float32, compute_dtype=None):
+        self.seed = seed
+        self.dtype = tf.as_dtype(dtype)
+        self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
+        self.variables: dict[str, tf.Variable] = {}
+
+    def add_weight(self, name: str, shape: Sequence[int]) -> None:
+        """Adds a matrix or filter, uniform in ±sqrt(3 / n) (section 4.3; the authors' initializer).
+
+        `n` is the product of all dimensions but the last, so V for an embedding [V, E].
+        """
+        bound = math.sqrt(3.0 / math.prod(shape[:-1]))
+        values = self._generator(name).uniform(-bound, bound, shape)
+        self.variables[name] = tf.Variable(values, dtype=self.dtype, name=name)
+
+    def add_bias(self, name: str, shape: Sequence[int]) -> None:
+        """Adds a bias that starts at zero."""
+        self.variables[name] = tf.Variable(tf.zeros(shape, self.dtype), name=name)
+
+    def __getitem__(self, name: str) -> tf.Tensor:
+        """The value in the compute type."""
+        return tf.cast(self.variables[name], self.compute_dtype)
+
+    def rows(self, name: str, ids: tf.Tensor) -> tf.Tensor:
+        """Rows of an embedding: gathered as stored, then cast (a cast table would be V rows)."""
+        return tf.cast(tf.gather(self.variables[name], ids), self.compute_dtype)
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """Sets every parameter.
+
+        Raises:
+            ValueError: `values` does not hold exactly these names with these shapes.
+        """
+        missing, extra = (
+            self.variables.keys() - values.keys(),
+            values.keys() - self.variables.keys(),
+        )
+        if missing or extra:
+            raise ValueError(f"parameters missing: {sorted(missing)}; unknown: {sorted(extra)}")
+        for name, variable in self.variables.items():
+            if tuple(variable.shape) != values[name].shape:
+                raise ValueError(
+                    f"{name} is {values[name].shape}, expected {tuple(variable.shape)}"
+                )
+        for name, variable in self.variables.items():
+            variable.assign(values[name])
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Every parameter as an array."""
+        return {name: variable.numpy() for name, variable in self.variables.items()}
+
+    def count(self) -> int:
+        """How many numbers are learnt."""
+        return sum(math.prod(variable.shape) for variable in self.variables.values())
+
+    def _generator(self, name: str) -> np.random.Generator:
+        # One stream per name: an ablation that drops a parameter leaves the others' start as it is.
+        return np.random.default_rng([self.seed, *name.encode()])
