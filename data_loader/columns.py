@@ -1,0 +1,179 @@
+"""Columns on disk: a folder with one memory-mapped .npy file per column and a columns.json.
+
+A numeric column is one file, `NAME.npy`. A text column is two: all texts in UTF-8 one after the
+other (`NAME.bytes.npy`) and where each begins (`NAME.offsets.npy`, one more than there are rows).
+"""
+
+import errno
+import hashlib
+import io
+import itertools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import UserError
+from utils.files import sha256, write_json
+
+CONTENTS = "columns.json"
+SMALL_FILE = 4 << 20  # bytes; up to this size a file's sha256 is compared whenever it is opened
+PIECE = 16 << 20  # bytes written and hashed at a time
+
+
+class Columns:
+    """The columns of one folder, checked and opened; nothing is read before it is used."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], text_names: list[str]):
+        self._arrays = arrays
+        self.text_names = text_names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The array of a numeric column, a read-only memory map."""
+        return self._arrays[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays or name in self.text_names
+
+    def text(self, name: str, row: int) -> str:
+        """One row of a text column."""
+        offsets = self._arrays[f"{name}.offsets"]
+        if not 0 <= row < len(offsets) - 1:
+            raise IndexError(f"row {row} of column {name!r}, which has {len(offsets) - 1} rows")
+        start, end = int(offsets[row]), int(offsets[row + 1])
+        return self._arrays[f"{name}.bytes"][start:end].tobytes().decode("utf-8")
+
+    def texts(self, name: str) -> list[str]:
+        """All rows of a text column."""
+        data = self._arrays[f"{name}.bytes"].tobytes()
+        offsets = self._arrays[f"{name}.offsets"].tolist()
+        return [data[start:end].decode("utf-8") for start, end in itertools.pairwise(offsets)]
+
+
+def write_columns(folder: Path, columns: Mapping[str, np.ndarray | Sequence[str]]) -> None:
+    """Writes columns into a folder, which is made when it is missing.
+
+    Args:
+        folder: where the files go; give a temporary one and rename it when all is written.
+        columns: name to array (a numeric column) or to a sequence of strings (a text column).
+
+    Raises:
+        UserError: the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays, text_names = {}, []
+    for name, values in columns.items():
+        if isinstance(values, np.ndarray):
+            arrays[name] = np.ascontiguousarray(values)
+        else:
+            text_names.append(name)
+            arrays[f"{name}.bytes"], arrays[f"{name}.offsets"] = _pack_texts(values)
+    files = {f"{name}.npy": write_array(folder / f"{name}.npy", a) for name, a in arrays.items()}
+    write_json(folder / CONTENTS, {"files": files, "text": text_names})
+
+
+def open_columns(folder: Path, remedy: str = "") -> Columns:
+    """Opens the columns of a folder; sizes and headers are checked, small files by sha256.
+
+    Args:
+        folder: what `write_columns` wrote.
+        remedy: what to do about a damaged file, the end of the error message.
+
+    Raises:
+        UserError: a file is missing, cut short or changed; the message names it.
+    """
+    try:
+        contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        files, text_names = contents["files"], contents["text"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"cannot read {folder / CONTENTS} ({error}); {remedy}") from error
+    arrays = {
+        name.removesuffix(".npy"): _open_array(folder / name, expected, remedy)
+        for name, expected in files.items()
+    }
+    return Columns(arrays, text_names)
+
+
+def write_array(path: Path, array: np.ndarray) -> dict:
+    """Writes one .npy file and returns its description: dtype, shape, bytes, sha256.
+
+    The space is reserved first and the file is written with `write`: through a memory map, a disk
+    that fills up would kill the process with SIGBUS.
+    """
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    data = memoryview(array.reshape(-1).view(np.uint8))
+    size = len(header.getvalue()) + array.nbytes
+    digest = hashlib.sha256(header.getvalue())
+    try:
+        with open(path, "wb", buffering=0) as file:
+            _reserve(file.fileno(), size)
+            write_all(file, header.getvalue())
+            for start in range(0, array.nbytes, PIECE):
+                digest.update(data[start : start + PIECE])
+                write_all(file, data[start : start + PIECE])
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise disk_error(path, size, error) from error
+    shape = list(array.shape)
+    return {"dtype": array.dtype.str, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def write_all(file: io.FileIO, data: bytes | memoryview) -> None:
+    """Writes everything: one `write` call of a raw file may take only a part."""
+    written = 0
+    while written < len(data):
+        written += file.write(data[written:])
+
+
+def disk_error(path: Path, size: int, error: OSError) -> UserError:
+    """Words for a failed write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            f"no space left for {path} ({size / 1e6:.1f} MB): free some or choose another folder"
+        )
+    return UserError(f"cannot write {path}: {error.strerror or error}")
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Reserves disk space where the system can; elsewhere a full disk shows when writing."""
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+
+
+def _pack_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Strings -> (all bytes [total] uint8, offsets [N + 1] int64)."""
+    encoded = [text.encode("utf-8") for text in texts]
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    return np.frombuffer(b"".join(encoded), np.uint8), offsets
+
+
+def _open_array(path: Path, expected: dict, remedy: str) -> np.ndarray:
+    """Maps one file into memory after comparing it with its description."""
+    try:
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            raise UserError(
+                f"{path} is damaged: {size} bytes, expected {expected['bytes']}; {remedy}"
+            )
+        if size <= SMALL_FILE and sha256(path) != expected["sha256"]:
+            raise UserError(f"{path} is damaged: its sha256 differs from {CONTENTS}; {remedy}")
+        # An empty array cannot be mapped.
+        mode = "r" if np.prod(expected["shape"]) else None
+        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot open {path} ({error}); {remedy}") from error
+    if array.dtype.str != expected["dtype"] or list(array.shape) != expected["shape"]:
+        raise UserError(
+            f"{path} is damaged: it holds {array.dtype.str} {list(array.shape)}, expected "
+            f"{expected['dtype']} {expected['shape']}; {remedy}"
+        )
+    return array

@@ -1,0 +1,80 @@
+"""A data root on disk: its list of images, its lock, and how a view gets into it in one step."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from data_loader.features import read_image_names
+from utils.errors import UserError
+from utils.files import new_folder, remove, remove_temporaries, temporary_beside, write_text
+
+IMAGES = "images.txt"
+LOCK = ".lock"
+
+
+@contextmanager
+def locked_root(root: Path) -> Iterator[None]:
+    """Makes the root if needed and holds its lock: one writer at a time, others wait.
+
+    The system gives the lock back when a process dies, so there is no stale lock to remove; what
+    killed writers left is removed here.
+
+    Raises:
+        UserError: the root cannot be made or written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file = open(root / LOCK, "w")  # noqa: SIM115 - closed below, with the lock
+    except OSError as error:
+        raise UserError(f"cannot write to the data root {root}: {error.strerror}") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_temporaries(root)
+        yield
+
+
+def append_images(root: Path, names: Sequence[str]) -> np.ndarray:
+    """Adds the names that ROOT/images.txt does not have yet, and returns the row of each name.
+
+    Rows that exist never change: feature files are aligned with them. Hold `locked_root`.
+
+    Args:
+        root: the data root.
+        names: image file names relative to the images folder; repeats are fine.
+
+    Returns:
+        rows: [len(names)] int32.
+    """
+    lines = read_image_names(root) if (root / IMAGES).exists() else []
+    known = len(lines)
+    rows = {name: row for row, name in enumerate(lines)}
+    for name in names:
+        if name not in rows:
+            rows[name] = len(lines)
+            lines.append(name)
+    if len(lines) > known:
+        write_text(root / IMAGES, "".join(f"{name}\n" for name in lines))
+    return np.array([rows[name] for name in names], np.int32)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """`utils.files.new_folder` for a name that may be taken: what has it goes once the new is done.
+
+    A kill at the worst moment leaves no folder of that name, never a mixture of two.
+    """
+    old = temporary_beside(path)
+    try:
+        with new_folder(path) as folder:
+            yield folder
+            if path.exists():
+                os.rename(path, old)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        raise
+    remove(old)

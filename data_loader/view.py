@@ -1,0 +1,275 @@
+"""Views of a data root: the posts of one task, split and kind of user context, as columns.
+
+    ROOT/images.txt                    one image file name per row, shared by all views
+    ROOT/<task>-<split>-<context>/
+        view.json report.json vocabulary.txt
+        columns.json idf.npy users.*   columns of the whole view
+        train/ val/ test/              columns of each subset
+
+Rows of a subset are in canonical order (user, time, post id), whatever made them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from data_loader.columns import Columns, open_columns, write_columns
+from data_loader.features import read_image_names
+from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
+from data_loader.vocabulary import Vocabulary
+from utils.errors import UserError
+from utils.files import sha256, write_json
+
+FORMAT = 1
+DESCRIPTION = "view.json"
+REPORT = "report.json"
+VOCABULARY = "vocabulary.txt"
+BUILD_COMMAND = "python -m scripts.build_dataset --source crawl --input POSTS"
+UNKNOWN_TIME = np.iinfo(np.int64).min  # `created_at` of a post without a readable date
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The posts of one subset, N of them; every array is a read-only memory map.
+
+    Attributes:
+        name: train, val, test, test1 or test2.
+        caption_ids: [N, W] int32, the post's words without GO and EOS, 0 padded. W is the
+            longest post that may be stored (`--max_words`).
+        caption_length: [N] int32, words in `caption_ids`.
+        context_ids: [N, S] int32, the user's words by decreasing weight, 0 padded. S is
+            `--stored_words`.
+        context_length: [N] int32, words in `context_ids`.
+        user: [N] int32, row of `View.users`.
+        image_row: [N] int32, line of ROOT/images.txt and row of the feature files.
+        created_at: [N] int64, seconds since 1970 UTC; `UNKNOWN_TIME` where the date is unknown.
+    """
+
+    name: str
+    caption_ids: np.ndarray
+    caption_length: np.ndarray
+    context_ids: np.ndarray
+    context_length: np.ndarray
+    user: np.ndarray
+    image_row: np.ndarray
+    created_at: np.ndarray
+    columns: Columns = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.caption_length)
+
+    def text(self, column: str, row: int) -> str:
+        """A text of one post: `post_id`, or `reference`, the words before the vocabulary."""
+        return self.columns.text(column, row)
+
+
+@dataclass(frozen=True)
+class View:
+    """One data set, ready to train on.
+
+    Attributes:
+        folder: ROOT/<task>-<split>-<context>.
+        subsets: name to posts, training posts first.
+        vocabulary: the words behind the ids.
+        idf: [V] float64, inverse document frequency of each word over the training users.
+        settings: how the posts were made: task, split, context, tokenizer, letters, max_words ...
+        report: what the filters removed, and statistics.
+    """
+
+    folder: Path
+    subsets: dict[str, Subset]
+    vocabulary: Vocabulary
+    idf: np.ndarray
+    settings: dict
+    columns: Columns = field(repr=False)
+
+    @cached_property
+    def users(self) -> list[str]:
+        """The user names that `Subset.user` points at, sorted."""
+        return self.columns.texts("users")
+
+    @cached_property
+    def report(self) -> dict:
+        """What report.json says."""
+        return read_json(self.folder / REPORT)
+
+    @cached_property
+    def image_names(self) -> list[str]:
+        """The lines of ROOT/images.txt that `Subset.image_row` points at."""
+        names = read_image_names(self.folder.parent)
+        needed = 1 + max(
+            (int(s.image_row.max()) for s in self.subsets.values() if len(s)), default=-1
+        )
+        if len(names) < needed:
+            raise UserError(
+                f"{self.folder.parent / IMAGES} has {len(names)} lines, expected {needed} or more; "
+                f"{rebuild(self.settings)}"
+            )
+        return names
+
+
+def view_name(task: str, split: str, context: str) -> str:
+    """The folder name of a view inside its root.
+
+    >>> view_name("caption", "users", "others")
+    'caption-users-others'
+    """
+    return f"{task}-{split}-{context}"
+
+
+def list_views(root: Path) -> list[str]:
+    """Names of the complete views of a root, sorted."""
+    return sorted(path.parent.name for path in Path(root).glob(f"[!.]*/{DESCRIPTION}"))
+
+
+def open_view(
+    root: Path | str, task: str = "caption", split: str = "users", context: str = "others"
+) -> View:
+    """Opens a view; reading its posts comes later, so a million of them open at once.
+
+    Args:
+        root: the data root.
+        task: caption or hashtag.
+        split: users, posts, or shipped (the public data sets' own split).
+        context: others, previous or all.
+
+    Raises:
+        UserError: no such view (the message lists those that exist) or a damaged file.
+    """
+    folder = Path(root) / view_name(task, split, context)
+    if not (folder / DESCRIPTION).is_file():
+        raise _missing(Path(root), task, split, context)
+    description = read_json(folder / DESCRIPTION)
+    if description.get("format") != FORMAT:
+        raise UserError(
+            f"{folder / DESCRIPTION} has format {description.get('format')!r}, expected {FORMAT}; "
+            f"{rebuild(description.get('settings', {}))}"
+        )
+    remedy = rebuild(description["settings"])
+    columns = open_columns(folder, remedy)
+    subsets = {
+        name: _open_subset(folder / name, rows, remedy)
+        for name, rows in description["subsets"].items()
+    }
+    return View(
+        folder=folder,
+        subsets=subsets,
+        vocabulary=_open_vocabulary(folder / VOCABULARY, description["vocabulary_sha256"], remedy),
+        idf=columns["idf"],
+        settings=description["settings"],
+        columns=columns,
+    )
+
+
+def write_view(
+    root: Path | str,
+    task: str,
+    split: str,
+    context: str,
+    subsets: Mapping[str, Mapping[str, np.ndarray | Sequence[str]]],
+    vocabulary: Vocabulary,
+    users: Sequence[str],
+    idf: np.ndarray,
+    settings: Mapping | None = None,
+    report: Mapping | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a view beside its final place and renames it when it is complete.
+
+    Args:
+        root: the data root, made when it is missing.
+        task: caption or hashtag.
+        split: users, posts or shipped.
+        context: others, previous or all.
+        subsets: name to columns, as `Subset` describes them, plus the text columns `post_id` and
+            `reference`; `image`, the image file names, takes the place of `image_row`.
+        vocabulary: the words behind the ids.
+        users: the names that the column `user` points at.
+        idf: [V] float64.
+        settings: what `View.settings` will say; task, split and context are added.
+        report: what `View.report` will say.
+        overwrite: replace a view of this name.
+
+    Returns:
+        The folder of the view.
+
+    Raises:
+        UserError: the view exists, or the disk is full.
+    """
+    root, name = Path(root), view_name(task, split, context)
+    settings = {**(settings or {}), "task": task, "split": split, "context": context}
+    with locked_root(root):
+        if (root / name).exists() and not overwrite:
+            raise UserError(f"{root / name} exists; add --overwrite to replace it")
+        with replacing_folder(root / name) as folder:
+            for subset, columns in subsets.items():
+                write_columns(folder / subset, _with_image_rows(root, columns))
+            write_columns(folder, {"idf": np.asarray(idf, np.float64), "users": list(users)})
+            vocabulary.save(folder / VOCABULARY)
+            write_json(folder / REPORT, dict(report or {}))
+            description = {
+                "format": FORMAT,
+                "settings": settings,
+                "subsets": {subset: len(columns["user"]) for subset, columns in subsets.items()},
+                "vocabulary_sha256": sha256(folder / VOCABULARY),
+            }
+            write_json(folder / DESCRIPTION, description)
+    return root / name
+
+
+def _with_image_rows(root: Path, columns: Mapping) -> dict:
+    """Replaces the column `image`, names, by `image_row`, lines of images.txt."""
+    numeric = {name: values for name, values in columns.items() if name != "image"}
+    return {**numeric, "image_row": append_images(root, columns["image"])}
+
+
+def rebuild(settings: Mapping) -> str:
+    """The end of an error message: the command that makes the view again."""
+    command = settings.get("command", BUILD_COMMAND)
+    return f"build it again: {command} --overwrite"
+
+
+def read_json(path: Path) -> dict:
+    """Reads a JSON file of a view.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({error}); {rebuild({})}") from error
+
+
+def _open_subset(folder: Path, rows: int, remedy: str) -> Subset:
+    """Opens one subset and holds its columns to the same number of rows."""
+    columns = open_columns(folder, remedy)
+    names = [name for name in Subset.__dataclass_fields__ if name not in ("name", "columns")]
+    arrays = {name: columns[name] for name in names}
+    for name, array in arrays.items():
+        if len(array) != rows:
+            raise UserError(f"{folder}/{name}.npy has {len(array)} rows, not {rows}; {remedy}")
+    return Subset(name=folder.name, columns=columns, **arrays)
+
+
+def _open_vocabulary(path: Path, expected: str, remedy: str) -> Vocabulary:
+    """Loads the vocabulary of a view; a changed line would silently shift every id."""
+    if not path.is_file() or sha256(path) != expected:
+        raise UserError(f"{path} is missing or was changed; {remedy}")
+    return Vocabulary.load(path)
+
+
+def _missing(root: Path, task: str, split: str, context: str) -> UserError:
+    """Words for a view that is not there."""
+    command = f"{BUILD_COMMAND} --task {task} --context {context} --out {root}"
+    if split != "shipped":
+        command += f" --split {split}"
+    if not root.is_dir():
+        return UserError(f"no data root at {root}; make one: {command}")
+    there = ", ".join(list_views(root)) or "none"
+    name = view_name(task, split, context)
+    return UserError(f"no view {name} in {root} (views there: {there}); build it: {command}")
