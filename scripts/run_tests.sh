@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs if needed and runs the tests: `run_tests.sh [--all] [pytest arguments]`.
+# Tests marked slow are left out unless --all, or a `-m` of your own, asks for them.
+set -euo pipefail
+"$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+selection="not slow"
+if [[ ${1:-} == --all ]]; then
+  selection=""
+  shift
+fi
+exec .venv/bin/python -m pytest -m "$selection" "$@" # pytest heeds the last -m
