@@ -6,7 +6,7 @@ from model.captioner import Outputs
 
 
 def cross_entropy(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sum of negative log probabilities (section 4.3) and how many targets are real (EOS counts)."""
+    """Sum of negative log probabilities (section 4.3) and number of real targets (EOS counts)."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(outputs.targets, outputs.logits)
     return tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype)
 

@@ -1,0 +1,274 @@
+"""Every setting of a run: typed, documented on the command line, saved in the run folder.
+
+Precedence is preset, then flags. The result is resolved once; `eval` reads it back from the run.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from utils.command_line import parse
+from utils.errors import UserError
+
+Task = Literal["caption", "hashtag"]
+Split = Literal["users", "posts", "shipped"]
+UserContext = Literal["others", "previous", "all"]
+Precision = Literal["float32", "bfloat16", "float64"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which posts: a view of a data root."""
+
+    data_dir: Path = Path("data")
+    """The data root, made by scripts.build_dataset and scripts.extract_features."""
+    task: Task = "caption"
+    """What is written: captions or hashtags."""
+    split: Split = "users"
+    """How training and test posts were divided; shipped for InstaPIC's and YFCC's own splits."""
+    context: UserContext = "others"
+    """Which posts of a user make the user's words; all includes the predicted post (the leak)."""
+    extractor: str | None = None
+    """Image features to use, such as resnet101; by default the only ones there are."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The captioner: CSMN and its ablations; defaults are the paper's."""
+
+    spec: Literal["paper", "released"] = "paper"
+    """Equations (1)-(12), or the authors' published code where it differs."""
+    image_memory: Literal["pool5", "res5c", "none"] = "pool5"
+    """Image features in memory: one slot, 49 slots, or no image."""
+    user_words: int = 60
+    """The user's words in memory (D in the paper)."""
+    user_context: bool = True
+    """The user's words are remembered; without them, CSMN-NoUC."""
+    word_memory: bool = True
+    """Written words are remembered; without them, CSMN-NoWO."""
+    word_query: bool = True
+    """The previous word is the query; without it (and word_memory), separate tag generation."""
+    memory_cnn: bool = True
+    """Memories are read by convolutions; without them, CSMN-NoCNN."""
+    word_slots: int = 16
+    """Longest caption, with the symbol that begins it."""
+    word_dim: int = 512
+    """Width of word embeddings."""
+    memory_dim: int = 1024
+    """Width of memory slots."""
+    channels: int = 300
+    """Filters per window of the memory CNN."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How training goes; defaults are the paper's (section 4.3)."""
+
+    num_gpus: int | None = None
+    """GPUs to use, 0 for the CPU; by default one if there is one."""
+    virtual_towers: int = 0
+    """Towers on one CPU, to try several devices without having them."""
+    batch_size: int = 200
+    """Posts per step and GPU."""
+    epochs: int = 20
+    """Times that every training post is seen."""
+    learning_rate: float = 0.001
+    """Adam's rate in the first epoch."""
+    learning_rate_decay: float | None = None
+    """Factor on the rate; by default 1/1.2 (paper) or 0.8 (released)."""
+    decay_every: int | None = None
+    """Epochs between decays; by default 5 (paper) or 8 (released)."""
+    clip_norm: float | None = None
+    """Largest norm of each gradient; by default none (paper) or 100 (released)."""
+    released_mask_bug: bool = False
+    """Learn a padding word after each caption's end, as the released training does."""
+    precision: Precision = "float32"
+    """Type of the mathematics; parameters stay float32 (float64 with float64)."""
+    fast: bool = False
+    """On GPUs, allow operations whose results differ between equal runs."""
+    seed: int = 0
+    """Decides initial values and the order of posts."""
+    init_from: Path | None = None
+    """A TensorFlow 1 checkpoint of the released code, to start from its weights."""
+    keep_checkpoints: int = 0
+    """Checkpoints to keep besides the best and the last."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints within an epoch; each epoch ends with one in any case."""
+    report_every: int = 20
+    """Steps between reports."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains a captioner; resumes where the run folder stands."""
+
+    preset: str = "csmn-p5"
+    """Named settings that the other flags change."""
+    run_dir: Path | None = None
+    """Folder of the run; by default runs/<preset>-<task>-<split>-<context>."""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def to_dict(self) -> dict:
+        """Plain values, as configuration.json holds them."""
+        return _plain(dataclasses.asdict(self))
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> "Config":
+        """Reads back `to_dict`; fields that are missing (an older run) keep their defaults.
+
+        Raises:
+            UserError: a field that no configuration has.
+        """
+        parts = {name: _section(kind, values.get(name, {})) for name, kind in _SECTIONS.items()}
+        run_dir = values.get("run_dir")
+        return cls(values.get("preset", "csmn-p5"), Path(run_dir) if run_dir else None, **parts)
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Decodes a subset with a trained run and scores it."""
+
+    run_dir: Path | None = None
+    """Folder of the run; by default the newest in --runs_dir."""
+    runs_dir: Path = Path("runs")
+    """Where runs are looked for."""
+    data_dir: Path | None = None
+    """The data root; by default the run's."""
+    subset: Literal["test", "val", "test1", "test2", "train"] | None = None
+    """Posts to evaluate; by default test (test1 for InstaPIC's own split)."""
+    checkpoint: str = "best"
+    """best, last, or a step."""
+    num_gpus: int | None = None
+    """GPUs to use, 0 for the CPU; by default one if there is one."""
+    virtual_towers: int = 0
+    """Towers on one CPU, to try several devices without having them."""
+    batch_size: int = 500
+    """Posts per step and GPU."""
+    beam_size: int = 1
+    """Beams; 1 is the paper's greedy search."""
+    length_penalty: float = 0.0
+    """Beams are ranked by score / length ** length_penalty."""
+    sample: bool = False
+    """Draw words instead of taking the best."""
+    temperature: float = 1.0
+    """Divides the logits when sampling."""
+    seed: int = 0
+    """Of the sampling."""
+    tags_per_post: int | None = None
+    """Tags predicted without a word query; by default the mean number of the training posts."""
+    tokenizer: Literal["ptb_emoji", "ptb", "none"] = "ptb_emoji"
+    """How captions are cut into words for the scores."""
+    limit: int | None = None
+    """Evaluate only this many posts, evenly spread."""
+
+
+_SECTIONS = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
+
+
+def _variant(name: str, **model) -> Config:
+    return Config(preset=name, model=ModelConfig(**model))
+
+
+PRESETS = {
+    config.preset: config
+    for config in (
+        _variant("csmn-p5"),
+        _variant("csmn-r5c", image_memory="res5c"),
+        _variant("csmn-nocnn-p5", memory_cnn=False),
+        _variant("csmn-nouc-p5", user_context=False),
+        _variant("csmn-nowo-p5", word_memory=False),
+        _variant("csmn-w20-p5", user_words=20),
+        _variant("csmn-w80-p5", user_words=80),
+        _variant("csmn-w100-p5", user_words=100),
+    )
+}
+
+
+def parse_config(args: Sequence[str] | None = None) -> Config:
+    """Reads the command line: the preset's settings, changed by the other flags, resolved.
+
+    Raises:
+        UserError: an unknown preset, or values that do not fit together.
+    """
+    args = list(sys.argv[1:] if args is None else args)
+    name = _find_preset(args)
+    if name not in PRESETS:
+        raise UserError(f"no preset '{name}'; choose one of: {', '.join(PRESETS)}")
+    config = resolve(parse(Config, PRESETS[name], args))
+    check(config)
+    return config
+
+
+def resolve(config: Config) -> Config:
+    """Fills in what depends on other settings: rates and clipping by spec, the run folder."""
+    released = config.model.spec == "released"
+    defaults = {
+        "learning_rate_decay": 0.8 if released else 1 / 1.2,
+        "decay_every": 8 if released else 5,
+        "clip_norm": 100.0 if released else None,
+    }
+    missing = {k: v for k, v in defaults.items() if getattr(config.train, k) is None}
+    data = config.data
+    name = f"{config.preset}-{data.task}-{data.split}-{data.context}"
+    return dataclasses.replace(
+        config,
+        train=dataclasses.replace(config.train, **missing),
+        run_dir=config.run_dir or Path("runs") / name,
+    )
+
+
+def check(config: Config) -> None:
+    """Refuses values that cannot work.
+
+    Raises:
+        UserError: names the flag, its value and what it may be.
+    """
+    model, train = config.model, config.train
+    least = {"user_words": 5, "word_slots": 5, "word_dim": 1, "memory_dim": 1, "channels": 1}
+    for name, low in least.items():
+        _at_least(name, getattr(model, name), low)
+    for name in ("batch_size", "epochs", "decay_every", "checkpoint_every", "report_every"):
+        _at_least(name, getattr(train, name), 1)
+    _at_least("keep_checkpoints", train.keep_checkpoints, 0)
+    if not train.learning_rate > 0:
+        raise UserError(f"--learning_rate is {train.learning_rate}; expected a positive number")
+    if model.image_memory == "none" and not model.user_context and not model.word_memory:
+        raise UserError("no memory is left: keep --image_memory, --user_context or --word_memory")
+    if not model.word_query and model.word_memory:
+        raise UserError("--no_word_query predicts tags separately: give --no_word_memory with it")
+    if train.released_mask_bug and model.spec != "released":
+        raise UserError("--released_mask_bug belongs to --spec released")
+
+
+def _at_least(name: str, value: int, low: int) -> None:
+    if value < low:
+        raise UserError(f"--{name} is {value}; expected at least {low}")
+
+
+def _find_preset(args: Sequence[str]) -> str:
+    for place, arg in enumerate(args):
+        if arg == "--preset" and place + 1 < len(args):
+            return args[place + 1]
+        if arg.startswith("--preset="):
+            return arg.split("=", 1)[1]
+    return "csmn-p5"
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
+def _section(kind: type, values: Mapping):
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise UserError(f"the run's configuration has {unknown}, which this version does not know")
+    paths = {k: Path(v) for k, v in values.items() if v and "Path" in str(fields[k].type)}
+    return kind(**{**values, **paths})

@@ -1,0 +1,220 @@
+"""From posts on disk to batches: which rows a step takes, and `tf.data` pipelines that gather them.
+
+The order of an epoch is a function of (seed, epoch) alone, and step t takes rows
+`order[t * G : (t + 1) * G]`, split evenly over replicas: neither the number of devices nor an
+interruption changes which posts share a step. Nothing is dropped; a part may be empty.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data_loader.features import FeatureStore, open_features
+from data_loader.view import Subset, View
+from utils.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Posts:
+    """The usable posts of one subset, with their features.
+
+    Attributes:
+        subset: columns of all posts, usable or not.
+        features: image features, or None for a model without an image memory.
+        rows: [N] int64, the usable posts: rows of `subset` in canonical order.
+        left_out: reason to number of posts that are not usable.
+        user_words: context words per post (U).
+        caption_width: target words per post (L - 1).
+    """
+
+    subset: Subset
+    features: FeatureStore | None
+    rows: np.ndarray
+    left_out: dict[str, int]
+    user_words: int
+    caption_width: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def gather(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """One batch of the given subset rows [B]; `model/captioner.py` has the schema.
+
+        Images stay float16 as they are stored. Longer captions than the model has slots for are
+        cut: only evaluation meets them, and its references are texts.
+        """
+        subset, rows = self.subset, np.asarray(rows)
+        caption = subset.caption_ids[rows][:, : self.caption_width]
+        missing = self.caption_width - caption.shape[1]
+        return {
+            "image": self._images(rows),
+            "context": subset.context_ids[rows][:, : self.user_words],
+            "context_length": np.minimum(subset.context_length[rows], self.user_words),
+            "caption": np.pad(caption, [(0, 0), (0, missing)]),
+            "caption_length": np.minimum(subset.caption_length[rows], self.caption_width),
+            "row": rows.astype(np.int32),
+        }
+
+    def _images(self, rows: np.ndarray) -> np.ndarray:
+        if self.features is None:
+            return np.zeros([len(rows), 0, 1], np.float16)
+        return self.features.gather(self.subset.image_row[rows])
+
+
+def open_posts(
+    view: View,
+    subset: str,
+    image_memory: str = "pool5",
+    user_words: int = 60,
+    word_slots: int = 16,
+    training: bool = False,
+    extractor: str | None = None,
+) -> Posts:
+    """Opens a subset for a model, leaving out posts that it cannot use.
+
+    Args:
+        view: from `open_view`.
+        subset: its name.
+        image_memory: the features' layer, or `none`.
+        user_words: U.
+        word_slots: L.
+        training: leave out captions that do not fit the model's slots, or are empty.
+        extractor: see `open_features`.
+
+    Raises:
+        UserError: no such subset or features, fewer stored user words than asked for, or no post
+            is left.
+    """
+    if subset not in view.subsets:
+        raise UserError(f"{view.folder} has no subset {subset}; it has {', '.join(view.subsets)}")
+    columns = view.subsets[subset]
+    stored = columns.context_ids.shape[1]
+    if user_words > stored:
+        raise UserError(
+            f"--user_words {user_words}, but {view.folder} stores {stored} words per user: use "
+            f"fewer, or build it again with --stored_words {user_words}"
+        )
+    features = None
+    if image_memory != "none":
+        features = open_features(view.folder.parent, image_memory, extractor)
+    rows, left_out = _usable(columns, features, word_slots - 1 if training else None)
+    if len(columns) and not len(rows):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise UserError(f"{view.folder.name}/{subset}: all posts are left out ({reasons})")
+    return Posts(columns, features, rows, left_out, user_words, word_slots - 1)
+
+
+def _usable(
+    subset: Subset, features: FeatureStore | None, longest: int | None
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Rows that a model can use, and how many are left out for which reason."""
+    keep, left_out = np.ones(len(subset), bool), {}
+    if features is not None:
+        keep = features.usable(subset.image_row)
+        left_out["without image features"] = int((~keep).sum())
+    if longest is not None:
+        length = np.asarray(subset.caption_length)
+        fits = (length > 0) & (length <= longest)
+        left_out[f"not of 1 to {longest} words"] = int((keep & ~fits).sum())
+        keep = keep & fits
+    return np.flatnonzero(keep), {reason: n for reason, n in left_out.items() if n}
+
+
+def epoch_order(posts: Posts, seed: int, epoch: int, runs_of: int | None = None) -> np.ndarray:
+    """The order of one epoch: subset rows, shuffled by (seed, epoch).
+
+    Args:
+        posts: what to order.
+        seed, epoch: decide the order.
+        runs_of: the released batches: runs of this many posts of the length-sorted file, shuffled
+            as runs. The shorter run at the end stays last, so that steps and runs coincide.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    if runs_of is None:
+        return generator.permutation(posts.rows)
+    length = np.asarray(posts.subset.caption_length)[posts.rows]
+    by_length = posts.rows[np.argsort(length, kind="stable")]
+    whole = len(by_length) // runs_of * runs_of
+    runs = generator.permutation(by_length[:whole].reshape(-1, runs_of))
+    return np.concatenate([runs.reshape(-1), by_length[whole:]])
+
+
+def steps_per_epoch(posts: int, global_batch: int) -> int:
+    """Steps that see every post once; the last may be smaller."""
+    return math.ceil(posts / global_batch)
+
+
+def replica_part(
+    order: np.ndarray, global_batch: int, step: int, part: int, parts: int
+) -> np.ndarray:
+    """Rows of one replica at one step: an even part of `order[step * G : (step + 1) * G]`."""
+    return np.array_split(order[step * global_batch : (step + 1) * global_batch], parts)[part]
+
+
+def make_dataset(
+    posts: Posts,
+    order: np.ndarray,
+    global_batch: int,
+    first_step: int = 0,
+    context: "tf.distribute.InputContext | None" = None,
+) -> "tf.data.Dataset":
+    """Batches of the steps from `first_step` on, one element per step and replica of this worker.
+
+    Args:
+        posts: where rows are gathered from.
+        order: [N] subset rows.
+        global_batch: G, posts per step over all replicas.
+        first_step: where an interrupted epoch goes on.
+        context: of `strategy.distribute_datasets_from_function`; None for a single device.
+    """
+    import tensorflow as tf
+
+    parts = context.num_replicas_in_sync if context else 1
+    workers = context.num_input_pipelines if context else 1
+    own = parts // workers
+    offset = own * (context.input_pipeline_id if context else 0)
+
+    def gather(element: np.ndarray) -> list[np.ndarray]:
+        step, part = divmod(int(element), own)
+        batch = posts.gather(replica_part(order, global_batch, step, offset + part, parts))
+        return [batch[name] for name in signature]
+
+    signature = {name: _spec(array) for name, array in posts.gather(order[:0]).items()}
+
+    def load(element: tf.Tensor) -> dict[str, tf.Tensor]:
+        kinds = [spec.dtype for spec in signature.values()]
+        # A pure function of the element: without `stateful=False` every run would seed it anew.
+        arrays = tf.numpy_function(gather, [element], kinds, stateful=False)
+        return {
+            name: tf.ensure_shape(array, spec.shape)
+            for array, (name, spec) in zip(arrays, signature.items(), strict=True)
+        }
+
+    steps = steps_per_epoch(len(order), global_batch)
+    elements = tf.data.Dataset.range(first_step * own, steps * own)
+    # Parallel calls keep their order (deterministic); gathering waits for the disk, not the CPU.
+    return elements.map(load, num_parallel_calls=2, deterministic=True).prefetch(2 * own)
+
+
+def distribute(
+    strategy: "tf.distribute.Strategy",
+    posts: Posts,
+    order: np.ndarray,
+    global_batch: int,
+    first_step: int = 0,
+) -> "tf.distribute.DistributedDataset":
+    """`make_dataset` for every replica of a strategy; one element is one step."""
+    return strategy.distribute_datasets_from_function(
+        lambda context: make_dataset(posts, order, global_batch, first_step, context)
+    )
+
+
+def _spec(array: np.ndarray) -> "tf.TensorSpec":
+    import tensorflow as tf
+
+    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
