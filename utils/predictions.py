@@ -1,0 +1,116 @@
+"""The file of predictions: one JSON object per line, what eval writes and all scores read."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.files import write_bytes
+
+FORM = '{"id": ..., "prediction": "words", "references": ["words", ...]}'
+
+
+def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes predictions, all of them or nothing.
+
+    Args:
+        path: the file to make or replace; its folder exists.
+        rows: JSON objects of the form that `read_predictions` returns.
+
+    Raises:
+        UserError: a row that could not be read back, or a path that cannot be written.
+    """
+    lines = []
+    for row in _checked(((f"row {n}", dict(row)) for n, row in enumerate(rows)), str(path)):
+        lines.append(_encode(row) + b"\n")
+    try:
+        write_bytes(Path(path), b"".join(lines))
+    except OSError as error:
+        raise UserError(f"cannot write the predictions {path}: {error.strerror}") from error
+
+
+def read_predictions(path: str | Path) -> list[dict[str, Any]]:
+    """Reads predictions; nothing is dropped, a bad line is an error that names it.
+
+    Returns:
+        One dict per line, in the file's order: `id` (string or integer, each once), `prediction`
+        (string), `references` (list of at least one string), and whatever else the line has
+        (`user`, `image`). Hashtags are strings of tags between blanks, without `#`.
+
+    Raises:
+        UserError: no such file, no rows, or a line that is not such a row.
+    """
+    try:
+        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    except OSError as error:
+        raise UserError(
+            f"cannot read the predictions {path}: {error.strerror}; "
+            f"expected a file with one row per line, {FORM}"
+        ) from error
+    if lines[-1] == b"":  # what follows the last newline
+        lines.pop()
+    named = ((f"line {n}", _decode(line, f"{path}, line {n}")) for n, line in enumerate(lines, 1))
+    rows = list(_checked(named, str(path)))
+    if not rows:
+        raise UserError(f"{path} is empty; expected one row per line, {FORM}")
+    return rows
+
+
+def _encode(row: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character: only the escaped form can hold it
+        return json.dumps(row).encode()
+
+
+def _decode(line: bytes, place: str) -> Any:
+    try:
+        return json.loads(line.decode())
+    except UnicodeDecodeError:
+        raise UserError(f"{place}: not UTF-8; expected {FORM}") from None
+    except (ValueError, RecursionError):
+        shown = line[:60].decode(errors="replace").strip()
+        raise UserError(f"{place}: not JSON: {shown!r}; expected {FORM}") from None
+
+
+def _checked(named: Iterable[tuple[str, Any]], path: str) -> Iterator[dict[str, Any]]:
+    """Yields the rows; raises `UserError` at the first that is not one, or whose id came before."""
+    seen: dict[str, str] = {}
+    for name, row in named:
+        problem = _problem(row)
+        if problem:
+            raise UserError(f"{path}, {name}: {problem}; expected {FORM}")
+        identity = str(row["id"])
+        if identity in seen:
+            raise UserError(
+                f"{path}, {name}: the id {identity!r} is already on {seen[identity]}; "
+                "give every row an id of its own, and all references of a post in one row"
+            )
+        seen[identity] = name
+        yield row
+
+
+def _problem(row: Any) -> str:
+    """Says what is wrong with a row; "" where nothing is."""
+    if not isinstance(row, dict):
+        return f"a {type(row).__name__} where an object is needed"
+    missing = [key for key in ("id", "prediction", "references") if key not in row]
+    if missing:
+        return "no " + " and no ".join(f'"{key}"' for key in missing)
+    if isinstance(row["id"], bool) or not isinstance(row["id"], str | int):
+        return f'"id" is {row["id"]!r:.60}, not a string or an integer'
+    if not isinstance(row["prediction"], str):
+        return f'"prediction" is {row["prediction"]!r:.60}, not a string'
+    return _references_problem(row["references"])
+
+
+def _references_problem(references: Any) -> str:
+    if not isinstance(references, list):
+        return f'"references" is {references!r:.60}, not a list of strings'
+    if not references:
+        return '"references" has no entry'
+    for text in references:
+        if not isinstance(text, str):
+            return f'"references" has {text!r:.60}, not a string'
+    return ""
