@@ -9,10 +9,11 @@ Three kinds of document (`mode`):
 * `previous`: posts of the user strictly earlier than the post.
 * `all`: all posts of the user in the subset, *the post itself included*. This is what the released
   scripts do: the answer leaks into the input. Also as released, the unknown word competes for a
-  place and is dropped afterwards, so that a list is often one word shorter than asked for.
+  place and is dropped afterwards, so that a list is often one word shorter than asked for, and
+  equal weights come in the order that NumPy's quicksort left them in.
 
-Words are ordered by decreasing weight, then by their place in the vocabulary, which means by count
-in the training posts and then by the alphabet. The unknown word is never in a context.
+Otherwise words are ordered by decreasing weight, then by their place in the vocabulary, which means
+by count in the training posts and then by the alphabet. The unknown word is never in a context.
 """
 
 from collections.abc import Iterator, Mapping
@@ -156,18 +157,24 @@ def _from_history(posts: Posts, past: Posts, idf: np.ndarray, mode: str, k: int)
 
 
 def _document(posts: Posts) -> tuple[np.ndarray, np.ndarray]:
-    """All posts as one document: counts [1, W], and the word ids [W] ascending."""
+    """All posts as one document: counts [1, W], and the word ids [W] ascending, `UNK` included."""
     words, counts = np.unique(posts.caption_ids[posts.caption_ids > EOS], return_counts=True)
     return counts[None].astype(np.float64), words
 
 
 def _released_context(posts: Posts, idf: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k heaviest words, the unknown word among them, which is then taken out."""
+    """The k heaviest words as the released scripts found them, without the unknown word.
+
+    They sorted a row of the whole vocabulary with NumPy's quicksort, which leaves equal weights in
+    an order of its own, and thereby chose which of many equal words still fit. For float64 that
+    order now depends on the processor; the long double loop is still the old quicksort.
+    """
     counts, words = _document(posts)
-    ids, length = _heaviest(counts, words, idf, k, known_only=False)
-    kept = ids[0, : length[0]]
-    kept = kept[kept != UNK]
-    return np.pad(kept, (0, k - len(kept)))[None], np.array([len(kept)], np.int32)
+    negative = np.zeros(len(idf), np.longdouble)
+    negative[words] = -counts[0] * idf[words]
+    order = np.argsort(negative, kind="quicksort")[:k]
+    ids = order[(negative[order] < 0) & (order != UNK)].astype(np.int32)
+    return np.pad(ids, (0, k - len(ids)))[None], np.array([len(ids)], np.int32)
 
 
 def _from_others(posts: Posts, idf: np.ndarray, k: int):
@@ -227,22 +234,20 @@ def _count_matrix(caption_ids: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def _heaviest(
-    counts: np.ndarray, words: np.ndarray, idf: np.ndarray, k: int, known_only: bool = True
+    counts: np.ndarray, words: np.ndarray, idf: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k words of the largest count * idf in each row.
+    """The k words of the largest count * idf in each row; the unknown word is left out.
 
     Args:
         counts: [N, W] occurrences; words: [W] their ids, ascending, so that a stable sort leaves
             equal weights in the order of the vocabulary.
         idf: [V].
         k: at most so many words.
-        known_only: leave the unknown word out before the ranking.
 
     Returns:
         ids [N, k] int32, 0 padded; length [N] int32.
     """
-    if known_only:
-        counts, words = counts[:, words != UNK], words[words != UNK]
+    counts, words = counts[:, words != UNK], words[words != UNK]
     weights = counts * idf[words]
     order = np.argsort(-weights, axis=1, kind="stable")[:, :k]
     length = np.minimum((weights > 0).sum(1), k).astype(np.int32)
