@@ -133,7 +133,9 @@ def _rows_by_user(user: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yields each user with the numbers of that user's rows, ascending."""
     order = np.argsort(user, kind="stable")
     users, starts = np.unique(user[order], return_index=True)
-    yield from zip(users.tolist(), np.split(order, starts[1:]), strict=True)
+    stops = [*starts[1:], len(user)]
+    for number, start, stop in zip(users.tolist(), starts, stops[: len(starts)], strict=True):
+        yield number, order[start:stop]
 
 
 def _from_subset(posts: Posts, idf: np.ndarray, mode: str, k: int):
