@@ -1,0 +1,271 @@
+"""Builds a view from a source of posts: read, filter, split, count words, write."""
+
+import hashlib
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from data_loader.build_options import BuildOptions
+from data_loader.contexts import Posts, build_contexts, fit_idf
+from data_loader.filters import Account, Post, filter_crawl, filter_shipped, order_posts
+from data_loader.language import Dictionary
+from data_loader.prepare import Prepared, Recipe, prepare, read_images_list
+from data_loader.report import both_tasks, make_report
+from data_loader.sources import SOURCES
+from data_loader.splits import plan_sizes, split_by_posts, split_by_users, split_shipped
+from data_loader.view import DESCRIPTION, open_view, view_name, write_view
+from data_loader.vocabulary import Vocabulary
+from utils.errors import UserError
+from utils.files import sha256
+
+Split = dict[str, list[Post]]
+
+
+def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path, bool]:
+    """Builds the view that the options describe, unless it is there already.
+
+    Args:
+        options: the flags of `scripts.build_dataset`.
+        show_progress: draws a bar on stderr.
+
+    Returns:
+        The folder of the view, and whether it was built now.
+
+    Raises:
+        UserError: wrong options, unreadable input, no posts left, another view of that name.
+    """
+    options.check()
+    images = read_images_list(options.images_list)
+    settings = {**options.settings(), "input_sha256": _input_sha256(options, images)}
+    folder = options.out / view_name(options.task, options.view_split, options.context)
+    if _is_there(folder, settings, options):
+        return folder, False
+    language = None if options.shipped or options.language == "none" else options.language
+    about_language = Dictionary(language).description if language else None
+    prepared = prepare(
+        _recipe(options, language, images), options.input, options.jobs, show_progress
+    )
+    split, report = split_and_report(prepared, options)
+    report["language"] = about_language
+    _write(split, report, settings, options)
+    return folder, True
+
+
+def split_and_report(prepared: Prepared, options: BuildOptions) -> tuple[Split, dict]:
+    """Filters posts and divides them.
+
+    Args:
+        prepared: posts as they come from `data_loader.prepare`.
+        options: the flags.
+
+    Returns:
+        Subset name to posts in canonical order, and the report so far.
+
+    Raises:
+        UserError: no posts are left, or too few to split.
+    """
+    account = Account()
+    posts = _filtered(prepared.posts, account, options)
+    account.require_posts(posts, prepared.problems.counts)
+    posts = order_posts(posts)
+    rows, note = _rows(posts, options)
+    split = {name: [posts[row] for row in chosen] for name, chosen in rows.items()}
+    report = make_report(account, prepared.problems, prepared.remarks, split)
+    report["notes"] = [note] if note else []
+    return split, report
+
+
+def _recipe(options: BuildOptions, language: str | None, images: tuple[str, ...]) -> Recipe:
+    return Recipe(
+        source=options.source,
+        task=options.task,
+        tokenizer=options.tokenizer,
+        letters=options.letters,
+        language=language,
+        max_unknown_words=options.max_unknown_words,
+        drop_links=not options.shipped and options.links == "drop",
+        images=images,
+    )
+
+
+def _filtered(posts: list[Post], account: Account, options: BuildOptions) -> list[Post]:
+    """The filters that go with the source."""
+    if options.as_released:
+        return posts
+    lengths = {"min_words": options.min_words, "max_words": options.max_words}
+    if options.shipped:
+        return filter_shipped(posts, account, **lengths)
+    return filter_crawl(
+        posts,
+        account,
+        max_bad_posts=options.max_bad_posts,
+        max_bad_share=options.max_bad_share,
+        min_posts=options.min_posts,
+        max_posts=options.max_posts,
+        **lengths,
+    )
+
+
+def _rows(posts: list[Post], options: BuildOptions) -> tuple[dict[str, np.ndarray], str]:
+    """Row numbers of each subset, and a note where sizes had to give."""
+    if options.shipped:
+        subsets = [post.subset for post in posts]
+        return split_shipped(subsets, options.validation_posts, options.seed)
+    sizes = plan_sizes(len(posts), options.train_share, options.test_posts)
+    if options.split == "posts":
+        return split_by_posts(len(posts), sizes, options.seed), sizes.note
+    _, users = np.unique([post.user for post in posts], return_inverse=True)
+    return split_by_users(users, sizes, options.seed), sizes.note
+
+
+def _write(split: Split, report: dict, settings: dict, options: BuildOptions) -> None:
+    """Counts words, makes the columns and contexts, and writes the view."""
+    counter = Counter()
+    for post in split["train"]:
+        counter.update(post.words.split())
+    vocabulary = Vocabulary.build(counter, options.vocabulary_size)
+    report["vocabulary"] = _coverage(counter, vocabulary)
+    everything = [post for posts in split.values() for post in posts]
+    report["both_tasks"] = both_tasks(
+        options.out, options.task, options.view_split, options.context, everything
+    )
+    users = sorted({post.user for post in everything})
+    width = _caption_width(everything, options)
+    report["notes"] += _cut_note(everything, width)
+    columns = make_columns(split, vocabulary, users, width)
+    idf = add_contexts(columns, len(vocabulary), options.context, options.stored_words)
+    write_view(
+        options.out,
+        options.task,
+        options.view_split,
+        options.context,
+        columns,
+        vocabulary,
+        users,
+        idf,
+        settings={**settings, "command": _command(options)},
+        report=report,
+        overwrite=options.overwrite,
+    )
+
+
+def _coverage(counter: Counter[str], vocabulary: Vocabulary) -> dict:
+    total = counter.total()
+    covered = sum(count for word, count in counter.items() if word in vocabulary)
+    return {
+        "size": len(vocabulary),
+        "distinct_training_words": len(counter),
+        "training_coverage": covered / total if total else 0.0,
+    }
+
+
+def _caption_width(posts: list[Post], options: BuildOptions) -> int:
+    """Word slots per post: `--max_words`, or the longest post where nothing was filtered."""
+    longest = max(post.length for post in posts)
+    return max(longest, 1) if options.as_released else options.max_words
+
+
+def _cut_note(posts: list[Post], width: int) -> list[str]:
+    """Test posts of the shipped data sets may be longer than the column."""
+    cut = sum(post.length > width for post in posts)
+    if not cut:
+        return []
+    return [
+        f"{cut:,} test posts are longer than {width} words: their word ids are cut there, their "
+        "references are whole"
+    ]
+
+
+def make_columns(
+    split: Split, vocabulary: Vocabulary, users: list[str], width: int
+) -> dict[str, dict]:
+    """The columns of every subset, less contexts; see `data_loader.view.Subset`.
+
+    Args:
+        split: subset name to N posts.
+        vocabulary: gives the ids.
+        users: all user names, in the order that the column `user` counts in.
+        width: word slots per post (W).
+    """
+    user_rows = {user: row for row, user in enumerate(users)}
+    columns = {}
+    for name, posts in split.items():
+        caption_ids = np.zeros((len(posts), width), np.int32)
+        for row, post in enumerate(posts):
+            ids = vocabulary.encode(post.words.split()[:width])
+            caption_ids[row, : len(ids)] = ids
+        columns[name] = {
+            "caption_ids": caption_ids,
+            "caption_length": np.array([min(post.length, width) for post in posts], np.int32),
+            "user": np.array([user_rows[post.user] for post in posts], np.int32),
+            "created_at": np.array([post.created_at for post in posts], np.int64),
+            "post_id": [post.post for post in posts],
+            "reference": [post.words for post in posts],
+            "image": [post.image for post in posts],
+        }
+    return columns
+
+
+def add_contexts(columns: dict[str, dict], vocab_size: int, mode: str, k: int) -> np.ndarray:
+    """Adds `context_ids` and `context_length` to every subset.
+
+    Args:
+        columns: from `make_columns`.
+        vocab_size: V.
+        mode: others, previous or all.
+        k: stored words.
+
+    Returns:
+        idf: [V] float64, fitted on the training users.
+    """
+    names = ("caption_ids", "user", "created_at")
+    train = Posts(*(columns["train"][name] for name in names))
+    idf = fit_idf(train.caption_ids, train.user, vocab_size)
+    for subset, arrays in columns.items():
+        posts = Posts(*(arrays[name] for name in names))
+        history = None if subset == "train" else train
+        arrays["context_ids"], arrays["context_length"] = build_contexts(
+            posts, idf, mode, k, history
+        )
+    return idf
+
+
+def _is_there(folder: Path, settings: Mapping, options: BuildOptions) -> bool:
+    """Whether the very view exists; one of the same name and other settings is an error."""
+    if options.overwrite or not (folder / DESCRIPTION).is_file():
+        return False
+    view = open_view(options.out, options.task, options.view_split, options.context)
+    # Through JSON, as the stored settings went.
+    wanted = json.loads(json.dumps(settings))
+    names = [name for name in wanted if wanted[name] != view.settings.get(name)]
+    if not names:
+        return True
+    changes = ", ".join(f"{n} {view.settings.get(n)!r} -> {wanted[n]!r}" for n in names)
+    raise UserError(
+        f"{folder} was built with other settings ({changes}): add --overwrite to replace it, or "
+        "choose another --out"
+    )
+
+
+def _input_sha256(options: BuildOptions, images: tuple[str, ...]) -> str:
+    """One checksum for all input: the files of the source and the names of lent images."""
+    parts = [sha256(file) for file in SOURCES[options.source].files(options.input, options.task)]
+    parts += images
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _command(options: BuildOptions) -> str:
+    """The command line that builds this view, for messages about damage."""
+    arguments = sys.argv[1:]
+    if Path(sys.argv[0]).stem != "build_dataset":  # called from Python
+        arguments = [f"--source={options.source}", f"--input={options.input}"]
+        arguments += [f"--task={options.task}", f"--out={options.out}"]
+    kept = [argument for argument in arguments if argument != "--overwrite"]
+    command = shlex.join(["python", "-m", "scripts.build_dataset", *kept])
+    # A file name that is not UTF-8 holds lone surrogates, which JSON files cannot.
+    return command.encode("utf-8", "backslashreplace").decode("utf-8")

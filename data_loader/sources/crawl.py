@@ -1,0 +1,137 @@
+"""A crawl: posts.jsonl, one JSON object per line.
+
+    {"user": "anna", "post": "17", "created_at": "2020-03-11T10:45:17Z", "image": "17.jpg",
+     "text": "a day at the #sea", "hashtags": ["sea"]}
+
+`user` and `post` are texts or whole numbers; `image` is relative to the images folder; `created_at`
+is optional (`data_loader.posts.parse_time`). Captions need `text`. Hashtags come from `hashtags`,
+or from the #tags of the text where that field is absent.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from data_loader.posts import (
+    BadRecord,
+    Problems,
+    RawPost,
+    clean_tags,
+    clean_text,
+    identifier,
+    image_name,
+    parse_time,
+    unreadable,
+)
+from utils.errors import UserError
+
+NAMES = ("posts.jsonl", "posts.jsonl.gz")
+CHUNK_LINES = 2000
+BOM = b"\xef\xbb\xbf"
+
+
+class Chunk(NamedTuple):
+    """Consecutive lines of the file: the number of the first (from 0), and how far we have read."""
+
+    first: int
+    lines: list[bytes]
+    position: int
+
+
+def files(path: Path, task: str) -> list[Path]:
+    """The input file: `path` itself, or the posts.jsonl or posts.jsonl.gz in it.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    del task  # the same posts serve both
+    if path.is_dir():
+        found = [path / name for name in NAMES if (path / name).is_file()]
+        if not found:
+            raise UserError(f"no {' or '.join(NAMES)} in {path}")
+        return found[:1]
+    if not path.is_file():
+        raise UserError(f"no posts at {path}: give a posts.jsonl, a posts.jsonl.gz or its folder")
+    return [path]
+
+
+def chunks(path: Path, task: str) -> Iterator[Chunk]:
+    """The lines of the input, some thousand at a time."""
+    (source,) = files(path, task)
+    try:
+        with open(source, "rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            yield from _pieces(gzip.GzipFile(fileobj=raw) if packed else raw, raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(source, error) from error
+
+
+def _pieces(lines: Iterable[bytes], raw: BinaryIO) -> Iterator[Chunk]:
+    """Cuts a stream of lines; `raw` is the file below, whose position drives the progress bar."""
+    first, piece = 0, []
+    for line in lines:
+        piece.append(line)
+        if len(piece) == CHUNK_LINES:
+            yield Chunk(first, piece, raw.tell())
+            first, piece = first + len(piece), []
+    if piece:
+        yield Chunk(first, piece, raw.tell())
+
+
+def parse(chunk: Chunk, task: str, images: list[str]) -> tuple[list[RawPost], Problems]:
+    """The posts of some lines.
+
+    Args:
+        chunk: the lines.
+        task: caption (posts must have a text) or hashtag.
+        images: names lent to posts without an image, line i (from 0) gets
+            `images[i % len(images)]`; may be empty.
+    """
+    posts, problems = [], Problems()
+    for number, line in enumerate(chunk.lines, chunk.first):
+        if number == 0:
+            line = line.removeprefix(BOM)
+        if not line.strip():
+            continue
+        place = f"line {number + 1}"
+        try:
+            record = _decode(line)
+            if images and record.get("image") in (None, ""):
+                record["image"] = images[number % len(images)]
+            posts.append(_post(record, task, place))
+        except BadRecord as error:
+            problems.add(str(error), place)
+    return posts, problems
+
+
+def _decode(line: bytes) -> dict:
+    """One line as a JSON object."""
+    try:
+        record = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRecord("not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise BadRecord("not JSON") from None
+    if not isinstance(record, dict):
+        raise BadRecord("not a JSON object")
+    return record
+
+
+def _post(record: dict, task: str, place: str) -> RawPost:
+    """A record with its fields checked."""
+    text, tags = record.get("text"), record.get("hashtags")
+    if text is None and (task == "caption" or tags is None):
+        raise BadRecord("no text" if task == "caption" else "neither hashtags nor text")
+    return RawPost(
+        user=identifier(record, "user"),
+        post=identifier(record, "post"),
+        image=image_name(record.get("image")),
+        created_at=parse_time(record.get("created_at")),
+        texts=("" if text is None else clean_text(text, "text"),),
+        tags=None if task == "caption" or tags is None else clean_tags(tags, "hashtags"),
+        place=place,
+    )
