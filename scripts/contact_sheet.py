@@ -1,0 +1,216 @@
+"""Draws test images with truth and prediction, one card per post, as one PNG.
+
+    python -m scripts.contact_sheet --predictions runs/csmn/predictions.jsonl --images data/images
+
+Several files stand side by side: two models on the same posts, or captions and hashtags.
+"""
+
+import json
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from data_loader.images import ImageError, read_image
+from utils import figures
+from utils.chromium import render_html
+from utils.command_line import parse
+from utils.errors import UserError, run_command
+
+CARD_WIDTH = 280  # CSS pixels
+FIELDS = {"id": str, "user": str, "image": str, "prediction": str, "references": list}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A contact sheet of test images with truth and prediction."""
+
+    predictions: tuple[Path, ...]
+    """Files that `eval` wrote (predictions.jsonl)."""
+    images: Path
+    """The folder that the image names in them are relative to."""
+    out: Path = Path("contact_sheet.png")
+    """The picture; the page it was drawn from is written beside it as .html."""
+    rows: int = 6
+    """Rows of cards."""
+    columns: int = 4
+    """Cards in a row."""
+    seed: int = 0
+    """Chooses the posts."""
+    labels: tuple[str, ...] = ()
+    """A name for each file, by default its folder's; words under a name with "hashtag" get a #."""
+    title: str = "Test posts: truth and prediction"
+    """The headline."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one file says of a post."""
+
+    label: str
+    prediction: list[str]
+    references: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Post:
+    """One card: a post's image, and what each file says of it."""
+
+    user: str
+    image: str
+    said: tuple[Said, ...]
+
+
+def read_predictions(path: Path) -> list[dict]:
+    """Reads the rows of a predictions file; raises UserError naming the line that is not one."""
+    if not path.is_file():
+        raise UserError(f"no predictions in {path}: python -m eval writes that file")
+    rows = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                rows.append(_checked_row(line, f"{path}, line {number}"))
+    if not rows:
+        raise UserError(f"{path} is empty: expected one JSON object per line with {list(FIELDS)}")
+    return rows
+
+
+def _checked_row(line: str, place: str) -> dict:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{place} is not JSON: {error}") from None
+    for name, kind in FIELDS.items():
+        if not isinstance(row, dict) or not isinstance(row.get(name), kind):
+            raise UserError(f"{place}: expected an object whose {name!r} is a {kind.__name__}")
+    if not all(isinstance(text, str) for text in row["references"]):
+        raise UserError(f"{place}: expected 'references' to hold strings")
+    return row
+
+
+def choose_posts(files: list[list[dict]], labels: list[str], count: int, seed: int) -> list[Post]:
+    """Draws posts at random, those that most files speak of first.
+
+    Args:
+        files: rows of each file; equal user and id mean the same post.
+        labels: one per file.
+        count: how many posts at most.
+        seed: the same seed draws the same posts, in whatever order the rows stand.
+    """
+    merged: dict[tuple[str, str], dict[str, dict]] = defaultdict(dict)
+    for label, rows in zip(labels, files, strict=True):
+        for row in rows:
+            merged[row["user"], row["id"]][label] = row
+    keys = sorted(merged)
+    random.Random(seed).shuffle(keys)
+    keys.sort(key=lambda key: -len(merged[key]))  # stable: random among equals
+    return [_post(merged[key]) for key in keys[:count]]
+
+
+def _post(rows: dict[str, dict]) -> Post:
+    said = tuple(
+        Said(label, row["prediction"].split(), [text.split() for text in row["references"]])
+        for label, row in rows.items()
+    )
+    first = next(iter(rows.values()))
+    return Post(first["user"], first["image"], said)
+
+
+def card(post: Post, image: np.ndarray | None) -> str:
+    """Returns the HTML of a post; files with the same truth share one line of it."""
+    groups = [
+        _group(truth, list(said)) for truth, said in groupby(post.said, key=lambda s: s.references)
+    ]
+    return (
+        f'<div class="card">{figures.picture(image)}<div class="text">'
+        f'<div class="user"><bdi>{escape(post.user)}</bdi></div>{"".join(groups)}</div></div>'
+    )
+
+
+def _group(references: list[list[str]], said: list[Said]) -> str:
+    truth = references[0] if references else []
+    more = f" · 1 of {len(references)}" if len(references) > 1 else ""
+    parts = [_line("truth" + more, _words(truth, [False] * len(truth), said[0].label), "truth")]
+    for one in said:
+        flags = figures.hits(one.prediction, references)
+        parts.append(_line(one.label, _words(one.prediction, flags, one.label)))
+    return f'<div class="group">{"".join(parts)}</div>'
+
+
+def _words(words: list[str], flags: list[bool], label: str) -> str:
+    return figures.marked(words, flags, "#" if "hashtag" in label.lower() else "")
+
+
+def _line(label: str, html: str, kind: str = "") -> str:
+    return f'<div class="label">{escape(label)}</div><div class="said {kind}">{html}</div>'
+
+
+def load_images(posts: list[Post], folder: Path) -> list[np.ndarray | None]:
+    """Reads each post's image, None where it is missing or broken, and says how many are."""
+    images = []
+    for post in posts:
+        try:
+            images.append(read_image(folder / post.image))
+        except (ImageError, OSError):
+            images.append(None)
+    gone = sum(image is None for image in images)
+    if gone:
+        print(f"{gone} of {len(images)} images are missing or broken in {folder}: grey boxes")
+    return images
+
+
+def _labels(arguments: Arguments) -> list[str]:
+    """Returns one distinct label per file."""
+    paths = arguments.predictions
+    labels = list(arguments.labels) or [
+        path.resolve().parent.name if path.stem == "predictions" else path.stem for path in paths
+    ]
+    if len(labels) != len(paths) or len(set(labels)) != len(labels):
+        raise UserError(
+            f"the labels are {labels} for {len(paths)} files: give each file its own with --labels"
+        )
+    return labels
+
+
+def _check(arguments: Arguments) -> None:
+    if not arguments.predictions:
+        raise UserError("--predictions names no file: python -m eval writes predictions.jsonl")
+    if arguments.rows < 1 or arguments.columns < 1:
+        raise UserError(f"--rows {arguments.rows} --columns {arguments.columns}: both start at 1")
+    if arguments.out.suffix != ".png":
+        raise UserError(f"--out {arguments.out}: the name of a picture ends in .png")
+    if not arguments.images.is_dir():
+        raise UserError(f"no folder {arguments.images}: --images is where the posts' images lie")
+
+
+def _subtitle(count: int, seed: int, posts: dict[str, int]) -> str:
+    totals = " · ".join(f"{escape(label)}: {number:,} posts" for label, number in posts.items())
+    return f"{count} drawn with seed {seed} · {totals} · <mark>marked</mark> words are in the truth"
+
+
+def main() -> None:
+    """Reads predictions, draws posts, writes the picture."""
+    arguments = parse(Arguments)
+    _check(arguments)
+    labels = _labels(arguments)
+    files = [read_predictions(path) for path in arguments.predictions]
+    count = arguments.rows * arguments.columns
+    posts = choose_posts(files, labels, count, arguments.seed)
+    cards = [
+        card(post, image)
+        for post, image in zip(posts, load_images(posts, arguments.images), strict=True)
+    ]
+    subtitle = _subtitle(
+        len(posts), arguments.seed, dict(zip(labels, map(len, files), strict=True))
+    )
+    html = figures.page(arguments.title, subtitle, figures.grid(cards, arguments.columns))
+    width = arguments.columns * (CARD_WIDTH + 20) + 52
+    print(f"wrote {render_html(html, arguments.out, width)}")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,162 @@
+"""The contact sheet: which posts it shows, what a card says, what it says of bad input."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scripts import contact_sheet
+from utils import chromium
+from utils.errors import UserError
+
+
+def row(number: int, prediction: str = "a cat", references=("the cat",), image="a.png") -> dict:
+    return {
+        "id": f"p{number}",
+        "user": f"u{number}",
+        "image": image,
+        "prediction": prediction,
+        "references": list(references),
+    }
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    return path
+
+
+def choose(*files, count=3, seed=0):
+    return contact_sheet.choose_posts(
+        list(files), [f"f{i}" for i in range(len(files))], count, seed
+    )
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"<[^>]*>", " ", html)
+
+
+def test_choice_depends_on_the_seed_alone():
+    rows = [row(i) for i in range(40)]
+    assert choose(rows) == choose(rows[::-1])
+    assert choose(rows) != choose(rows, seed=1)
+    assert len(choose(rows[:2])) == 2
+
+
+def test_posts_in_every_file_come_first():
+    first, second = [row(i) for i in range(30)], [row(i) for i in range(28, 60)]
+    posts = choose(first, second)
+    assert {post.user for post in posts[:2]} == {"u28", "u29"}
+    assert [[said.label for said in post.said] for post in posts[:2]] == [["f0", "f1"]] * 2
+    assert len(posts[2].said) == 1
+
+
+def test_equal_ids_of_two_users_are_two_posts():
+    assert len(choose([row(1), {**row(1), "user": "other"}])) == 2
+
+
+def test_models_share_the_truth_and_tasks_do_not():
+    (post,) = choose([row(1, "a cat")], [row(1, "the")], [row(1, "tag", ["tag more"])])
+    html = contact_sheet.card(post, None)
+    assert html.count(">truth<") == 2
+    assert html.count("<mark>") == 3
+    assert "no image" in html
+
+
+def test_hashtags_get_their_sign_and_captions_do_not():
+    (post,) = contact_sheet.choose_posts([[row(1)]], ["CSMN hashtags"], 1, 0)
+    assert "#cat" in text_of(contact_sheet.card(post, None))
+    assert "#" not in text_of(contact_sheet.card(choose([row(1)])[0], None))
+
+
+def test_people_cannot_write_html():
+    evil = "<img/src=x>"
+    (post,) = choose([{**row(1, evil, [evil, evil]), "user": evil}])
+    html = contact_sheet.card(post, None)
+    assert "<img" not in html
+    assert html.count("&lt;img/src=x&gt;") == 3
+    assert "truth · 1 of 2" in html
+
+
+def test_post_without_words_is_drawn():
+    assert "nothing" in contact_sheet.card(choose([row(1, "", [])])[0], None)
+
+
+def test_missing_and_broken_images_are_counted(tmp_path, capsys):
+    Image.new("RGB", (5, 4), "red").save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_text("no image")
+    names = ["good.png", "bad.png", "gone.png"]
+    posts = [choose([row(i, image=name)])[0] for i, name in enumerate(names)]
+    images = contact_sheet.load_images(posts, tmp_path)
+    assert [image is None for image in images] == [False, True, True]
+    assert "2 of 3 images are missing or broken" in capsys.readouterr().out
+
+
+BAD_LINES = {
+    "{oops": "line 2 is not JSON",
+    "[1]": "line 2: expected an object whose 'id' is a str",
+    json.dumps({**row(1), "prediction": 3}): "line 2: .* 'prediction' is a str",
+    json.dumps({**row(1), "references": "x"}): "line 2: .* 'references' is a list",
+    json.dumps({**row(1), "references": [4]}): "line 2: expected 'references' to hold strings",
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_bad_line_is_named(tmp_path, line):
+    path = write(tmp_path / "p.jsonl", [row(1)])
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(UserError, match=BAD_LINES[line]):
+        contact_sheet.read_predictions(path)
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["contact_sheet", *map(str, arguments)])
+    contact_sheet.main()
+
+
+def test_mistakes_are_said(tmp_path, monkeypatch):
+    good = write(tmp_path / "p.jsonl", [row(1)])
+    empty = write(tmp_path / "empty.jsonl", [])
+    for arguments, message in [
+        ([good, "--images", tmp_path / "gone"], "no folder"),
+        ([good, "--images", tmp_path, "--columns", 0], "both start at 1"),
+        ([good, "--images", tmp_path, "--out", "x.jpg"], "ends in .png"),
+        ([good, good, "--images", tmp_path], "file its own with --labels"),
+        ([good, "--images", tmp_path, "--labels", "a", "b"], "file its own with --labels"),
+        ([tmp_path / "gone", "--images", tmp_path], "no predictions in"),
+        ([empty, "--images", tmp_path], "is empty"),
+        (["--images", tmp_path], "names no file"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            run(monkeypatch, "--predictions", *arguments)
+
+
+def test_sheet_is_drawn_with_a_label_per_run(tmp_path, monkeypatch):
+    """The page is checked, and the picture too where Chromium is installed."""
+    Image.new("RGB", (50, 40), (10, 20, 230)).save(tmp_path / "a.png")
+    files = [write(tmp_path / f"run-{i}" / "predictions.jsonl", [row(1), row(2)]) for i in "xy"]
+    out = tmp_path / "new" / "sheet.png"
+    flags = ["--images", tmp_path, "--out", out, "--rows", 1, "--columns", 2]
+    try:
+        run(monkeypatch, "--predictions", *files, *flags)
+    except UserError as error:
+        assert "none of" in str(error)
+        pytest.skip(str(error))
+    finally:
+        page = out.with_suffix(".html").read_text()
+        assert page.count('class="card"') == 2
+        assert "run-x: 2 posts · run-y: 2 posts" in page
+    pixels = np.asarray(Image.open(out).convert("RGB")).astype(int)
+    blue = (pixels[..., 2] > 200) & (pixels[..., 0] < 40)
+    assert pixels.shape[1] == 2 * 652
+    assert 0.2 < blue.mean() < 0.8
+
+
+def test_without_chromium_the_page_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(chromium, "PROGRAMS", ("no-such-browser",))
+    path = write(tmp_path / "p.jsonl", [row(1)])
+    with pytest.raises(UserError, match="open it in a browser"):
+        run(monkeypatch, "--predictions", path, "--images", tmp_path, "--out", tmp_path / "s.png")
+    assert (tmp_path / "s.html").exists()
