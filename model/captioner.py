@@ -57,11 +57,13 @@ class Captioner(Protocol):
     def step(self, tokens: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any, dict]:
         """Reads the word before, gives the next: [B, K] to (logits [B, K, V], state, extras)."""
 
-    def forward(self, batch: Batch) -> Outputs:
+    def forward(self, batch: Batch, extra_targets: int = 0) -> Outputs:
         """All steps of the batch's captions under teacher forcing."""
 
 
-def teacher_forcing(batch: Batch, word_slots: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def teacher_forcing(
+    batch: Batch, word_slots: int, extra_targets: int = 0
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Inputs, targets and which positions are real.
 
         caption  the   cat   0      length 2
@@ -72,6 +74,8 @@ def teacher_forcing(batch: Batch, word_slots: int) -> tuple[tf.Tensor, tf.Tensor
     Args:
         batch: with `caption` [B, L - 1] or narrower and `caption_length` [B].
         word_slots: L.
+        extra_targets: positions after EOS that count as real, with PAD as their target; never
+            beyond the batch's longest caption (the released training's mask has 1).
     """
     caption, length = batch["caption"], batch["caption_length"]
     missing = word_slots - 1 - tf.shape(caption)[1]
@@ -81,4 +85,5 @@ def teacher_forcing(batch: Batch, word_slots: int) -> tuple[tf.Tensor, tf.Tensor
     end = tf.cast(positions == length[:, tf.newaxis], caption.dtype)
     targets = tf.pad(caption, [[0, 0], [0, 1]]) + EOS * end
     inputs.set_shape([None, word_slots])
-    return inputs, targets, positions <= length[:, tf.newaxis]
+    last = tf.minimum(length + extra_targets, tf.reduce_max(length))
+    return inputs, targets, positions <= last[:, tf.newaxis]

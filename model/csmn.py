@@ -207,11 +207,12 @@ class CSMN:
             features.append(self._read_beams(state.projected, attention["word"]))
         return self._predict(self._join(features)), state, {"attention": self._named(attention)}
 
-    def forward(self, batch: Batch) -> Outputs:
+    def forward(self, batch: Batch, extra_targets: int = 0) -> Outputs:
         """All steps at once under teacher forcing; logits only where there is a target."""
-        inputs, targets, real = teacher_forcing(batch, self.word_slots)
+        inputs, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
         context = self.encode(batch)
-        steps = tf.reduce_max(tf.concat([batch["caption_length"], [0]], 0)) + 1  # T
+        # T: the longest caption here; 1 for an empty part of a global batch.
+        steps = tf.reduce_max(tf.concat([batch["caption_length"], [0]], 0)) + 1
         words, place = _distinct(inputs)
         query = tf.gather(self._query(words), place[:, :steps])  # [B, T, D]
         addresses, projected = self._word_memory(words, place)

@@ -158,19 +158,19 @@ class _Chooser:
     def _beams(self, logits, search: _Search, step):
         """The K best of all continuations; a finished beam continues with PAD, at no cost."""
         # Two levels: the K best words of each beam hold the K best pairs.
-        best, words = tf.math.top_k(tf.nn.log_softmax(logits), self.beams)  # [A, K, K]
+        width = min(self.beams, logits.shape[-1])
+        best, words = tf.math.top_k(tf.nn.log_softmax(logits), width)  # [A, K, width]
         done = search.finished[:, :, tf.newaxis]
-        first = tf.range(self.beams) == 0
-        best = tf.where(done, tf.where(first, 0.0, -float("inf")), best)
+        best = tf.where(done, tf.where(tf.range(width) == 0, 0.0, -float("inf")), best)
         words = tf.where(done, PAD, words)
         total = search.scores[:, :, tf.newaxis] + best
         # At the first step all beams are equal: only the first may go on.
-        others = (step == 0) & ~first[:, tf.newaxis]
-        total = tf.where(others, -float("inf"), total)
-        flat = tf.reshape(total, [-1, self.beams**2])
+        others = (step == 0) & (tf.range(self.beams) > 0)
+        total = tf.where(others[:, tf.newaxis], -float("inf"), total)
+        flat = tf.reshape(total, [-1, self.beams * width])
         scores, place = tf.math.top_k(flat, self.beams)
-        tokens = tf.gather(tf.reshape(words, [-1, self.beams**2]), place, batch_dims=1)
-        return tokens, place // self.beams, scores
+        tokens = tf.gather(tf.reshape(words, [-1, self.beams * width]), place, batch_dims=1)
+        return tokens, place // width, scores
 
 
 def _best(logits: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ there too; filters are [h, D, 1, C] where ours are [h, D, C].
 """
 
 import numpy as np
+import tensorflow as tf
 
 _TABLES = {"Wea": "W_ea", "Web": "W_eb", "Wec": "W_ec", "Wf": "W_f", "bf": "b_f"}
 _LAYERS = {"Wima": "ia", "Wimc": "ic", "Wh": "h", "Wq": "q", "Wpool5": "p", "Wo": "o"}
@@ -32,3 +33,26 @@ def from_released(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     renamed = {ours: np.asarray(values[name]) for name, ours in released_names().items()}
     return {name: v[:, :, 0] if v.ndim == 4 else v for name, v in renamed.items()}
+
+
+def read_released_checkpoint(prefix: str) -> dict[str, np.ndarray]:
+    """Reads a TensorFlow 1 checkpoint of the authors' code as this project's parameters.
+
+    Optimizer slots and the step that lie beside the weights are not read: training starts anew
+    from these weights.
+
+    Args:
+        prefix: path without `.index`, such as `checkpoints/model.ckpt-5000`.
+
+    Raises:
+        ValueError: no such checkpoint, or one without the released variables.
+    """
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(f"no TensorFlow checkpoint at {prefix}: {error}") from None
+    stored = reader.get_variable_to_shape_map()
+    missing = sorted(set(released_names()) - set(stored))
+    if missing:
+        raise ValueError(f"{prefix} lacks the released variables {', '.join(missing)}")
+    return from_released({name: reader.get_tensor(name) for name in released_names()})

@@ -1,0 +1,102 @@
+"""One training step and one validation step, for any captioner and any `tf.distribute` strategy."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from model.captioner import Captioner
+from model.losses import correct_words, cross_entropy, released_count
+from model.optimizer import Adam
+
+
+class Sums(NamedTuple):
+    """Over the targets of all replicas: divide at the end."""
+
+    loss: tf.Tensor  # negative log probabilities
+    correct: tf.Tensor  # targets that are the most probable word
+    targets: tf.Tensor
+
+
+class StepOptions(NamedTuple):
+    """What a training step does besides equations (1)-(12).
+
+    Attributes:
+        clip_norm: largest norm of each gradient, or None.
+        released: divide the loss by B * T_max instead of by the number of targets.
+        extra_targets: padding words that are learnt after each caption's end (0; the released
+            training learns 1).
+    """
+
+    clip_norm: float | None = None
+    released: bool = False
+    extra_targets: int = 0
+
+
+def make_train_step(
+    strategy: tf.distribute.Strategy,
+    captioner: Captioner,
+    optimizer: Adam,
+    batch_spec,
+    options: StepOptions = StepOptions(),  # noqa: B008  (immutable)
+) -> Callable[..., tuple[tf.Tensor, Sums]]:
+    """Compiles `step(batch, learning_rate)`, which updates the parameters once.
+
+    Args:
+        strategy: where replicas run.
+        captioner, optimizer: made under `strategy.scope()`.
+        batch_spec: `element_spec` of the distributed data set; posts per batch may vary.
+        options: clipping and the released loss.
+
+    Returns:
+        A function to (loss of the global batch, sums over it); both before the update.
+    """
+    variables = captioner.parameters.variables
+
+    def replica_step(batch, learning_rate):
+        with tf.GradientTape() as tape:
+            outputs = captioner.forward(batch, options.extra_targets)
+            total, targets = cross_entropy(outputs)
+            count = targets
+            if options.released:
+                count = released_count(outputs, tf.shape(batch["caption_length"])[0])
+            loss = total / tf.maximum(_sum(count), 1)  # this replica's part of the loss
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply(gradients, learning_rate, options.clip_norm)
+        return loss, Sums(total, correct_words(outputs), targets)
+
+    @tf.function(input_signature=[batch_spec, tf.TensorSpec([], tf.float32)])
+    def step(batch, learning_rate):
+        parts = strategy.run(replica_step, args=(batch, learning_rate))
+        return _reduce(strategy, parts)
+
+    return step
+
+
+def make_validation_step(
+    strategy: tf.distribute.Strategy, captioner: Captioner, batch_spec
+) -> Callable[..., Sums]:
+    """Compiles `step(batch)`: teacher-forced sums, without learning."""
+
+    def replica_step(batch):
+        outputs = captioner.forward(batch)
+        total, targets = cross_entropy(outputs)
+        return Sums(total, correct_words(outputs), targets)
+
+    @tf.function(input_signature=[batch_spec])
+    def step(batch):
+        return _reduce(strategy, strategy.run(replica_step, args=(batch,)))
+
+    return step
+
+
+def _sum(value: tf.Tensor) -> tf.Tensor:
+    """Over all replicas."""
+    context = tf.distribute.get_replica_context()
+    return tf.stop_gradient(context.all_reduce(tf.distribute.ReduceOp.SUM, value))
+
+
+def _reduce(strategy: tf.distribute.Strategy, parts):
+    return tf.nest.map_structure(
+        lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), parts
+    )

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.check_parity import check_file
+from utils.errors import UserError
+
+GOLDENS = sorted((Path(__file__).parents[1] / "goldens").glob("csmn_*.npz"))
+
+
+def rewrite(tmp_path, source, **changes):
+    arrays = dict(np.load(source))
+    for name, change in changes.items():
+        name = name.replace("__", "/")
+        arrays[name] = change(arrays[name])
+    target = tmp_path / "changed.npz"
+    np.savez(target, **arrays)
+    return target
+
+
+@pytest.mark.parametrize("file", GOLDENS, ids=lambda file: file.stem)
+def test_the_model_agrees_with_the_recorded_run(file):
+    assert check_file(file)
+
+
+def test_there_are_goldens():
+    assert len(GOLDENS) == 6
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": lambda x: x * 1.001},
+        {"prob": lambda x: x + 1e-3},
+        {"attention": lambda x: x * 1.01},
+        {"grad__W_ea": lambda x: x + 1e-3 * np.abs(x).max()},
+        {"grad__b_q": lambda x: np.full_like(x, np.nan)},
+        {"greedy_ids": lambda x: x + (np.arange(x.size).reshape(x.shape) == 3).astype(np.int32)},
+        {"var__W_h": lambda x: x * 1.01},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_difference_is_seen(tmp_path, changes, capsys):
+    source = next(file for file in GOLDENS if "p5" in file.name)
+    assert not check_file(rewrite(tmp_path, source, **changes))
+    assert "DIFFERS" in capsys.readouterr().out
+
+
+def test_unreadable_files_are_one_clear_error(tmp_path):
+    with pytest.raises(UserError, match="no file"):
+        check_file(tmp_path / "missing.npz")
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(UserError, match="not a readable"):
+        check_file(tmp_path / "text.npz")
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    with pytest.raises(UserError, match="no form that is known"):
+        check_file(tmp_path / "other.npz")
+    arrays = dict(np.load(GOLDENS[0]))
+    del arrays["var/W_q"]
+    np.savez(tmp_path / "partial.npz", **arrays)
+    with pytest.raises(UserError, match=r"whole recorded run.*W_q"):
+        check_file(tmp_path / "partial.npz")
