@@ -83,10 +83,9 @@ class ContextBuilder:
         Returns:
             [<= k] int32 word ids in decreasing weight.
         """
-        words = [word for word in counts if word in self._vocabulary]
-        ids = np.array(self._vocabulary.encode(words), np.int64)
+        ids = np.array(self._vocabulary.encode(counts), np.int64)
         order = np.argsort(ids)
-        document = np.array([counts[word] for word in words], np.float64)[order]
+        document = np.fromiter(counts.values(), np.float64, len(counts))[order]
         context, length = _heaviest(document[None], ids[order], self._idf, k)
         return context[0, : length[0]]
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote_plus
 
-from unidecode import unidecode
+from text_unidecode import unidecode
 
 _EMOTICON = re.compile("([\u2600-\u27bf\U0001f300-\U0001f64f\U0001f680-\U0001f6ff])")
 _ESCAPE = re.compile(r"\\U[0-9A-Fa-f]{8}|\\u[0-9A-Fa-f]{4}")
@@ -34,6 +34,10 @@ _YFCC_LINK = re.compile(
 )
 _YFCC_BLANKED = re.compile(r"</?b>|[\[\]+()~=]")
 _YFCC_DELETED = re.compile(r"[.*,!?\"@#'|:;]")
+# The unidecode of their day set fractions apart ("fÃ¼r", which is "für" read as Latin-1, became two
+# words); the package used here, whose licence is freer, is otherwise the same up to U+00FF, and
+# URL-quoted text reaches no further.
+_YFCC_FRACTIONS = str.maketrans({"¼": " 1/4 ", "½": " 1/2 ", "¾": " 3/4 "})
 _YFCC_LONELY_ZERO = re.compile(r"(?<![a-zA-Z])0(?![a-zA-Z])")
 
 
@@ -94,7 +98,7 @@ def _yfcc_ascii(text: str) -> str:
     """An unquoted text as cleaned ASCII; the order of the steps matters."""
     text = _YFCC_LINK.sub("", _YFCC_ANCHOR.sub("", text))
     text = _YFCC_DELETED.sub("", _lower(_YFCC_BLANKED.sub(" ", text)))
-    text = unidecode(_EMOTICON.sub(" ", text))
+    text = unidecode(_EMOTICON.sub(" ", text).translate(_YFCC_FRACTIONS))
     text = _ESCAPE.sub(" ", text).replace("\\", "").replace("/", "")
     text = _YFCC_LONELY_ZERO.sub("", re.sub("[0-9]+", "0", text))
     return _LONELY_HYPHEN.sub("", text.replace("_", "-"))

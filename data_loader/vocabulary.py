@@ -83,7 +83,7 @@ class Vocabulary:
     def load(cls, path: str | Path) -> "Vocabulary":
         """Reads what `save` or the original scripts wrote; `UserError` if it is no such file."""
         try:
-            with open(path, encoding="utf-8", newline="\n") as file:
+            with open(path, encoding="utf-8") as file:
                 return cls(file.read().removesuffix("\n").split("\n"))
         except FileNotFoundError:
             raise UserError(f"no vocabulary at {path}; scripts.build_dataset writes one") from None

@@ -31,9 +31,11 @@ BOTH = {  # equal with ascii and unicode letters
     "tag": ("#Sea#sun_set fun#x #", ["#sea", "#sun_set", "fun", "#x"]),
     "tag end": ("#a-b #c's #2020 #_", ["#a", "b", "#c", "s", "#2020"]),
     "entities": ("salt &amp; &lt;3 &#39;n&#x27; R&B &reg", ["salt", "3", "n", "r", "b", "reg"]),
+    "entity too long": (f"&#{'9' * 5000};a", [f"#{'9' * 5000}", "a"]),
     "emoji in a row": ("so😂😂❤️cute", ["so", "😂", "😂", "❤", "cute"]),
     "emoji after a tag": ("#love❤️#1️⃣", ["#love", "❤", "1⃣"]),
     "one heart": ("❤ ❤️ ❤\ufe0e", ["❤", "❤", "❤"]),
+    "drawn as text": ("👁\ufe0e‍🗨\ufe0e 1\ufe0e\u20e3", ["👁‍🗨", "1⃣"]),
     "skin tones": ("👍🏽👍🏿👍", ["👍🏽", "👍🏿", "👍"]),
     "joiners": ("👨‍👩‍👧‍👦🏳️‍🌈🤦🏽‍♂️", ["👨‍👩‍👧‍👦", "🏳‍🌈", "🤦🏽‍♂"]),
     "flags": ("🇩🇪🇰🇷" + ENGLAND + "🏴", ["🇩🇪", "🇰🇷", ENGLAND, "🏴"]),
@@ -41,7 +43,7 @@ BOTH = {  # equal with ascii and unicode letters
     "keycaps": ("101️⃣#️⃣*⃣5", ["10", "1⃣", "#⃣", "*⃣", "5"]),
     "letters that are emoji": ("Ⓜ️ ℹ️™ ©a", ["Ⓜ", "ℹ", "™", "©", "a"]),
     "other symbols": ("★ → ♪ ✁", []),
-    "emoji of coming years": ("\U0001faf9\U0001fadf", ["\U0001faf9", "\U0001fadf"]),
+    "emoji of coming years": ("\U0001fafe\U0001fa7f", ["\U0001fafe", "\U0001fa7f"]),
     "styled letters": ("𝓱𝓮𝓵𝓵𝓸 ＷＩＤＥ＃ｔａｇ", ["hello", "wide", "#tag"]),
     "invisible": ("so\u00adfa zero\u200bwidth \ufeffbom", ["sofa", "zerowidth", "bom"]),
     "controls": ("a\0b\tc\r\nd\x85e\u2028f", list("abcdef")),
@@ -142,4 +144,4 @@ def test_any_string_gives_clean_tokens(text):
 
 @pytest.mark.parametrize("unit", [".", "a.", "a-", "@", "@a.", "#", "a@", "e\u0301", "&", "www."])
 def test_time_does_not_explode_on_repetition(unit):
-    tokenize(unit * 100_000)
+    tokenize("@ " + unit * 100_000)

@@ -51,6 +51,11 @@ def test_file_has_one_word_per_line_and_comes_back(tmp_path):
     assert Vocabulary.load(tmp_path / "8.vocab").words == words
 
 
+def test_a_file_with_windows_line_ends_is_read(tmp_path):
+    (tmp_path / "5.vocab").write_bytes("\r\n".join([*SPECIAL, "a", ""]).encode())
+    assert Vocabulary.load(tmp_path / "5.vocab").words == [*SPECIAL, "a"]
+
+
 @pytest.mark.parametrize("word", ["", "a b", "a\nb", "x"])
 def test_words_that_a_file_cannot_hold_are_errors(word):
     with pytest.raises(ValueError, match=re.escape(repr(word))):
