@@ -99,7 +99,7 @@ BAD_LINES = {
     "[1]": "line 2: expected an object whose 'id' is a str",
     json.dumps({**row(1), "prediction": 3}): "line 2: .* 'prediction' is a str",
     json.dumps({**row(1), "references": "x"}): "line 2: .* 'references' is a list",
-    json.dumps({**row(1), "references": [4]}): "line 2: expected 'references' to hold strings",
+    json.dumps({**row(1), "references": ["x", 4]}): "line 2: expected 'references' to hold strings",
 }
 
 

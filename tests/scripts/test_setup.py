@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,15 @@ def only_line(done: subprocess.CompletedProcess) -> str:
 def test_old_python_is_one_line(machine):
     line = only_line(machine.setup(OLD="1"))
     assert "found Python 3.9.1, need Python 3.11 to 3.13" in line
+
+
+@pytest.mark.parametrize("version, fits", [((3, 10), 0), ((3, 11), 1), ((3, 13), 1), ((3, 14), 0)])
+def test_python_versions_that_fit(version, fits):
+    code = re.search(
+        r"-c '(import sys.*version_info.*)'", (ROOT / "scripts" / "setup.sh").read_text()
+    )
+    pretended = code[1].replace("sys.version_info", repr((*version, 5)))
+    assert subprocess.run([sys.executable, "-c", pretended]).returncode == 1 - fits
 
 
 def test_python_without_venv_is_one_line(machine):

@@ -14,11 +14,11 @@ from PIL import Image
 from utils import chromium, figures
 from utils.errors import UserError
 
-# The first bar is 101 pixels high, the second ends the page; a margin below belongs to the page.
+# The first bar is a third as high as the page is wide; the second, 57 pixels high, ends the page.
 BARS = (
     '<!doctype html><html><head><meta charset="utf-8"><style>* {margin: 0} p {height: 1px}'
-    " div {height: 101px; background: red}</style></head><body><div></div><p>{}</p>"
-    '<div style="background: blue; height: 57px"></div></body></html>'
+    " div {aspect-ratio: 3; background: red}</style></head><body><div></div><p>{}</p>"
+    '<div style="background: blue; aspect-ratio: auto; height: 57px"></div></body></html>'
 )
 HIT_CASES = [
     ("the cat", ["the cat"], [True, True]),
@@ -94,7 +94,7 @@ def test_picture_ends_where_the_page_ends(needs_chromium, tmp_path, width, scale
         BARS.replace("{}", "👩🏽‍🚀"), tmp_path / "new" / "bars.png", width, scale
     )
     pixels = np.asarray(Image.open(out).convert("RGB"))
-    assert pixels.shape == (159 * scale, width * scale, 3)
+    assert pixels.shape == ((width // 3 + 58) * scale, width * scale, 3)
     assert pixels[0, 0].tolist() == pixels[0, -1].tolist() == [255, 0, 0]
     assert pixels[-1, 0].tolist() == [0, 0, 255]
 
@@ -110,7 +110,7 @@ def test_high_pages_are_drawn_smaller(needs_chromium, tmp_path, monkeypatch):
     monkeypatch.setattr(chromium, "LARGEST_SIDE", 600)
     out = chromium.render_html(BARS, tmp_path / "a.png", 333, 2.0)
     pixels = np.asarray(Image.open(out).convert("RGB"))
-    assert 159 < pixels.shape[0] < 2 * 159
+    assert 169 < pixels.shape[0] < 2 * 169
     assert pixels[-1, 0].tolist() == [0, 0, 255]
 
 
