@@ -7,7 +7,6 @@ then, and not the death of the process. Several processes fill one file, each it
 
 import fcntl
 import io
-import json
 import math
 import os
 import re
@@ -35,6 +34,7 @@ from data_loader.features import (
     rows_path,
 )
 from utils.errors import UserError
+from utils.files import fsync_folder, write_json
 
 SECONDS_BETWEEN_FLUSHES = 10.0
 # May differ between two runs that fill the same file: everything else says what a number means.
@@ -49,15 +49,27 @@ class FeatureWriter:
         description: what the features are; at least `extractor`, `layer`, `slots` and `dim`. An
             existing file is continued only where its description is the same.
         names: the image names of all rows; a file with fewer rows grows.
+        made_with: what is only noted, such as versions; a file keeps the note of its first writer.
         shard, shards: which part of the rows this writer fills.
 
     Raises:
         UserError: other features lie under that name, another process fills these rows, or the
             disk is too full.
+
+    Attributes:
+        path: the feature file.
+        state: [rows] uint32, the rows' states; only those of this shard are kept up to date.
+        made_with: the note that is in the file.
     """
 
     def __init__(
-        self, root: str | Path, description: dict, names: Sequence[str], shard=0, shards=1
+        self,
+        root: str | Path,
+        description: dict,
+        names: Sequence[str],
+        made_with: dict | None = None,
+        shard: int = 0,
+        shards: int = 1,
     ):
         folder = features_folder(root)
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,12 +78,13 @@ class FeatureWriter:
         self._shape = (description["slots"], description["dim"])
         with file_lock(self.path.with_suffix(".lock")):
             self._shard_lock = _lock_shard(self.path, shard, shards)
-            _create_or_grow(self.path, description, names)
+            _create_or_grow(self.path, description, names, made_with or {})
         self._data = open(self.path, "r+b", buffering=0)  # noqa: SIM115 (closed by close)
         self._rows = open(rows_path(self.path), "r+b", buffering=0)  # noqa: SIM115
         self._data_start = _header_size(self._data)
         self._rows_start = _header_size(self._rows)
-        self.state = FeatureStore(self.path).state
+        existing = FeatureStore(self.path)
+        self.state, self.made_with = existing.state, existing.metadata["made_with"]
         self._written: dict[int, int] = {}  # row to crc32, not yet marked as done
         self._failed: dict[int, str] = {}  # row to reason, not yet marked as failed
         self._flushed_at = time.monotonic()
@@ -85,6 +98,10 @@ class FeatureWriter:
     def count(self, state: int) -> int:
         """Returns how many rows of this shard are in the given state."""
         return int((self.state[self._shard :: self._shards] == state).sum())
+
+    def read_failed(self) -> dict[str, str]:
+        """Reads the failed images of all shards, name to reason, as far as they were flushed."""
+        return read_metadata(self.path)["failed"]
 
     def write(self, row: int, features: np.ndarray) -> None:
         """Writes the features [slots, dim] of one image; they count as done after a flush."""
@@ -193,27 +210,6 @@ def file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def write_json(path: Path, value: dict) -> None:
-    """Replaces a JSON file in one step: a reader sees the old or the new one, never a part."""
-    beside = path.with_name(path.name + ".new")
-    with open(beside, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Makes the names in a folder durable (a rename is not, by itself)."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _lock_shard(path: Path, shard: int, shards: int) -> BinaryIO:
     """Reserves rows for this process; the caller holds the file's lock.
 
@@ -241,9 +237,9 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _create_or_grow(path: Path, description: dict, names: Sequence[str]) -> None:
+def _create_or_grow(path: Path, description: dict, names: Sequence[str], made_with: dict) -> None:
     """Gives both files a row for every name. The JSON is written last: with it, they are whole."""
-    rows, failed, made_with = len(names), {}, description.get("made_with", {})
+    rows, failed = len(names), {}
     if path.with_suffix(".json").exists():
         metadata = read_metadata(path)
         _check_same_features(path, metadata, description)
@@ -281,7 +277,7 @@ def _reserve(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
             raise UserError(f"{path} needs {size / 1e9:.2f} GB on its disk: {error}") from None
         _write_at(file, header, 0)
         os.fsync(file.fileno())
-    sync_folder(path.parent)
+    fsync_folder(path.parent)
 
 
 def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:

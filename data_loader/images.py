@@ -1,0 +1,97 @@
+"""Decodes any picture people post to RGB pixels; what cannot be decoded gets a reason.
+
+`model.preprocessing` makes the network's input from these pixels. JPEG's draft mode (decoding at a
+fraction of the size) is not used: it is faster for large photos but gives other pixels.
+"""
+
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+# Too large a picture is refused below, by Pillow's own limit; its warning would only repeat that.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class ImageError(ValueError):
+    """An image that cannot be used; the message is the reason, in a few words."""
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a JPEG, PNG, GIF, WebP or BMP picture, told apart by content and not by name.
+
+    It is turned upright as its EXIF data say. Of an animation the first frame is taken,
+    transparency is laid on white, gray and CMYK become RGB, 16-bit values are scaled to 8 bits.
+
+    Args:
+        path: the file.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        ImageError: missing, empty, broken, truncated, another format, or more pixels than
+            `PIL.Image.MAX_IMAGE_PIXELS` (a few bytes can expand to all of the memory).
+    """
+    path = Path(path)
+    _check_file(path)
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            _check_size(image)
+            image.load()
+            return np.asarray(_to_rgb(_upright(image)))
+    except ImageError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"not one of {', '.join(FORMATS)}, or its header is broken") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+    except Exception as error:  # decoders raise almost any type on damaged files
+        raise ImageError(f"broken: {error or type(error).__name__}") from error
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise ImageError("missing") from None
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+        raise ImageError(f"cannot be opened: {error}") from None
+    if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever
+        raise ImageError("not a file")
+    if found.st_size == 0:
+        raise ImageError("empty file")
+
+
+def _check_size(image: Image.Image) -> None:
+    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        raise ImageError(
+            f"{image.width} x {image.height} is more than {Image.MAX_IMAGE_PIXELS} pixels"
+        )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Applies the EXIF orientation; a picture whose EXIF data are damaged stays as it is."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow's EXIF parser raises almost any type on damaged data
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        image = _to_8_bits(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Scales 16-bit gray to 8 bits: 0 stays 0 and 65535 becomes 255 (Pillow would clip at 255)."""
+    values = np.asarray(image).astype(np.float64)
+    return Image.fromarray(np.rint(np.clip(values, 0, 65535) / 257).astype(np.uint8))

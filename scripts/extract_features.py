@@ -1,0 +1,250 @@
+"""Extracts ResNet-101 features of every image that a data root lists.
+
+Example:
+    python -m scripts.extract_features --data_dir data --images data/images --layer pool5 \
+        --weights data/weights/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5
+
+May be killed at any time and started again: rows that are done stay, and the result is the same,
+bit for bit. After new posts were added to the root, the same command extracts what is new.
+"""
+
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from data_loader.feature_writer import FeatureWriter, file_lock
+from data_loader.features import DONE, FAILED, features_folder, read_image_names
+from data_loader.images import ImageError, read_image
+from utils.command_line import parse
+from utils.devices import quiet_tensorflow
+from utils.errors import UserError, run_command
+
+if TYPE_CHECKING:
+    from model.encoders import ImageEncoder
+
+T, R = TypeVar("T"), TypeVar("R")
+# Small batches are as fast as large ones on a CPU, and quicker to fill for a single picture.
+CPU_BATCH, GPU_BATCH = 8, 64
+FAILURES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """Extracts ResNet-101 features of every image that a data root lists."""
+
+    images: Path
+    """The folder with the images."""
+    weights: str
+    """Keras weight file of ResNet-101 (scripts/download_pretrained_resnet_101.sh brings it), or
+    `random`: an untrained network, calibrated on a sample of the images, named resnet101_random."""
+    data_dir: Path = Path("data")
+    """The data root; its images.txt, made by scripts.build_dataset, lists the images."""
+    layer: Literal["pool5", "res5c"] = "pool5"
+    """pool5: one vector of 2048 per image; res5c: 7 x 7 of them (200 KB per image)."""
+    shard: str = "0/1"
+    """Which part of the rows: i/n, i from 0 to n-1. The n processes fill the same file, each its
+    own rows, on one machine or on several that share the disk."""
+    batch_size: int | None = None
+    """Images per network call; by default what the file was begun with, else 8 (64 on a GPU)."""
+    jobs: int = 0
+    """Threads that decode images ahead of the network; 0 for one per processor."""
+    retry_failed: bool = False
+    """Try images again that an earlier run could not read."""
+
+
+def main() -> None:
+    """Extracts features as the command line says."""
+    options = parse(Options)
+    shard, shards = _parse_shard(options.shard)
+    if options.batch_size is not None and options.batch_size < 1:
+        raise UserError(f"--batch_size is {options.batch_size}, expected 1 or more")
+    names = read_image_names(options.data_dir)
+    if not names:
+        raise UserError(
+            f"{options.data_dir / 'images.txt'} lists no images; build a data set first"
+        )
+    _check_images(options.images, names)
+    description, note = _describe(options, names)
+    with FeatureWriter(options.data_dir, description, names, note, shard, shards) as writer:
+        rows = writer.pending(options.retry_failed)
+        done, failed = writer.count(DONE), writer.count(FAILED)
+        print(f"{writer.path}: {done} done already, {failed} failed before, {len(rows)} to do")
+        if len(rows):
+            _extract(writer, _load_encoder(options, writer, description), options, names, rows)
+        summary = _summarise(writer, options)
+    print(summary)
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    shard, shards = map(int, match.groups()) if match else (0, 0)
+    if shard >= shards:
+        raise UserError(f"--shard is {text!r}, expected i/n with i from 0 to n-1, such as 0/4")
+    return shard, shards
+
+
+def _check_images(folder: Path, names: list[str]) -> None:
+    if not folder.is_dir():
+        raise UserError(f"--images: {folder} is not a folder")
+    if not any(os.path.exists(folder / name) for name in names):  # Path.exists may raise
+        raise UserError(
+            f"none of the {len(names)} images of images.txt is in {folder}, such as {names[0]}; "
+            "--images is the folder that their names are relative to"
+        )
+
+
+def _describe(options: Options, names: list[str]) -> tuple[dict, dict]:
+    """Says what the features are, and with what they are made; calibrates a random network."""
+    quiet_tensorflow()
+    import tensorflow as tf
+
+    from model.encoders import RANDOM, describe
+
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    # The same numbers in every run: no kernels that add in any order, no 10-bit mantissas.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    if gpu:
+        tf.config.experimental.enable_op_determinism()
+    folder = features_folder(options.data_dir)
+    note = {
+        "tensorflow": tf.__version__,
+        "device": "GPU" if gpu else "CPU",
+        "batch_size": options.batch_size or (GPU_BATCH if gpu else CPU_BATCH),
+    }
+    if options.weights == RANDOM:
+        _calibrate_once(options, names, folder)
+    else:
+        note["weights_path"] = str(Path(options.weights).absolute())
+    return describe(options.weights, options.layer, folder), note
+
+
+def _calibrate_once(options: Options, names: list[str], folder: Path) -> None:
+    """Calibrates the random network, unless it is or features of it exist; one process does."""
+    from model import encoders
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / encoders.CALIBRATION
+    with file_lock(path.with_suffix(".lock")):
+        if path.exists() or any(folder.glob(f"{encoders.RANDOM_EXTRACTOR}-*.json")):
+            return
+        print("calibrating the random network on a sample of the images", flush=True)
+        sample = dict(_read_sample(options, names, encoders.CALIBRATION_IMAGES))
+        if not sample:
+            raise UserError(f"no image of {options.images} could be read (the first: {names[0]})")
+        encoders.calibrate(np.stack(list(sample.values())), list(sample), path)
+
+
+def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields up to `size` readable images, spread over the rows: name and network input."""
+    stride = max(1, len(names) // size)
+    spread = [name for start in range(stride) for name in names[start::stride]]
+    for name in spread:
+        prepared = _prepare(options.images, name)
+        if not isinstance(prepared, ImageError):
+            yield name, prepared
+            size -= 1
+        if size == 0:
+            return
+
+
+def _load_encoder(options: Options, writer: FeatureWriter, description: dict) -> "ImageEncoder":
+    from model.encoders import CALIBRATION, ImageEncoder, build_network
+
+    network = build_network(options.weights, writer.path.parent / CALIBRATION)
+    return ImageEncoder(network, description, options.batch_size or writer.made_with["batch_size"])
+
+
+def _extract(
+    writer: FeatureWriter,
+    encoder: "ImageEncoder",
+    options: Options,
+    names: list[str],
+    rows: np.ndarray,
+) -> None:
+    """Fills the given rows [N] in order: threads decode, this thread runs the network."""
+    jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
+    ahead = 2 * max(encoder.batch_size, jobs)
+    prepared = read_ahead(lambda row: _prepare(options.images, names[row]), rows, jobs, ahead)
+    batch: list[tuple[int, np.ndarray]] = []
+    with tqdm(total=len(rows), unit="image", desc=writer.path.stem, smoothing=0.1) as progress:
+        for row, result in zip(rows.tolist(), prepared, strict=True):
+            if isinstance(result, ImageError):
+                writer.fail(row, str(result))
+                progress.update()
+            else:
+                batch.append((row, result))
+            if len(batch) == encoder.batch_size:
+                _write_batch(writer, encoder, batch, progress)
+        _write_batch(writer, encoder, batch, progress)
+
+
+def _write_batch(
+    writer: FeatureWriter, encoder: "ImageEncoder", batch: list, progress: tqdm
+) -> None:
+    if batch:
+        features = encoder.encode(np.stack([inputs for _, inputs in batch]))
+        for (row, _), one in zip(batch, features, strict=True):
+            writer.write(row, one)
+        progress.update(len(batch))
+        batch.clear()
+
+
+def _prepare(folder: Path, name: str) -> np.ndarray | ImageError:
+    """Makes the network's input [224, 224, 3] of an image, or says why there is none."""
+    from model.preprocessing import preprocess
+
+    try:
+        return preprocess(read_image(_inside(folder, name))).numpy()
+    except ImageError as error:
+        return error
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Joins folder and name; a name that leads out of the folder is no image of this data set."""
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise ImageError("its name leads out of the images folder")
+    return folder / name
+
+
+def read_ahead(
+    function: Callable[[T], R], items: Iterable[T], jobs: int, ahead: int
+) -> Iterator[R]:
+    """Yields function(item) in order, computed by threads up to `ahead` items in advance."""
+    pool = ThreadPoolExecutor(jobs)
+    waiting: deque = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _summarise(writer: FeatureWriter, options: Options) -> str:
+    """Says how many images have features now, and which have none, and why."""
+    writer.flush()
+    done, failed = writer.count(DONE), writer.read_failed()
+    lines = [f"{writer.path}: {done} images of shard {options.shard} have features"]
+    if failed:
+        lines.append(f"{len(failed)} images of all shards failed; their posts will be left out:")
+        lines += [f"  {name}: {reason}" for name, reason in list(failed.items())[:FAILURES_SHOWN]]
+        if len(failed) > FAILURES_SHOWN:
+            path = writer.path.with_suffix(".json")
+            lines.append(f"  ... and {len(failed) - FAILURES_SHOWN} more, listed in {path}")
+        lines.append("(--retry_failed tries them again)")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_command(main)
