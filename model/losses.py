@@ -11,13 +11,9 @@ def cross_entropy(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype)
 
 
-def released_count(outputs: Outputs, batch_size: tf.Tensor) -> tf.Tensor:
-    """The released code's denominator: B times the longest caption of the batch, EOS included.
-
-    Its `sequence_loss` divides by every position of the rectangle, real or not.
-    """
-    steps = tf.reduce_max(tf.concat([outputs.index[:, 1] + 1, [0]], 0))
-    return tf.cast(steps * tf.cast(batch_size, steps.dtype), outputs.logits.dtype)
+def longest(outputs: Outputs) -> tf.Tensor:
+    """T_max of the batch, EOS included; 0 for an empty one."""
+    return tf.reduce_max(tf.concat([outputs.index[:, 1] + 1, [0]], 0))
 
 
 def correct_words(outputs: Outputs) -> tf.Tensor:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.captioner import Captioner
-from model.losses import correct_words, cross_entropy, released_count
+from model.captioner import Batch, Captioner, Outputs
+from model.losses import correct_words, cross_entropy, longest
 from model.optimizer import Adam
 
 
@@ -57,10 +57,8 @@ def make_train_step(
         with tf.GradientTape() as tape:
             outputs = captioner.forward(batch, options.extra_targets)
             total, targets = cross_entropy(outputs)
-            count = targets
-            if options.released:
-                count = released_count(outputs, tf.shape(batch["caption_length"])[0])
-            loss = total / tf.maximum(_sum(count), 1)  # this replica's part of the loss
+            count = _rectangle(outputs, batch) if options.released else _sum(targets)
+            loss = total / tf.maximum(count, 1)  # this replica's part of the loss
         gradients = tape.gradient(loss, variables)
         optimizer.apply(gradients, learning_rate, options.clip_norm)
         return loss, Sums(total, correct_words(outputs), targets)
@@ -88,6 +86,18 @@ def make_validation_step(
         return _reduce(strategy, strategy.run(replica_step, args=(batch,)))
 
     return step
+
+
+def _rectangle(outputs: Outputs, batch: Batch) -> tf.Tensor:
+    """The released denominator: posts times the longest caption, real positions or not.
+
+    Its `sequence_loss` divides by the whole rectangle. Both sizes are those of the global batch,
+    so that the number of devices changes nothing.
+    """
+    context = tf.distribute.get_replica_context()
+    steps = tf.reduce_max(context.all_gather(longest(outputs)[tf.newaxis], axis=0))
+    posts = _sum(tf.cast(tf.shape(batch["caption_length"])[0], outputs.logits.dtype))
+    return tf.stop_gradient(tf.cast(steps, posts.dtype) * posts)
 
 
 def _sum(value: tf.Tensor) -> tf.Tensor:

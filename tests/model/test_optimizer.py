@@ -50,6 +50,7 @@ def test_two_towers_equal_one_device_and_numpy(one_device, tmp_path):
         [sys.executable, "-m", "tests.model.optimizer_process", "2", str(path)],
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         check=True,
+        timeout=300,
     )
     towers = dict(np.load(path))
     assert towers.keys() == one_device.keys()
