@@ -41,10 +41,10 @@ def test_lines_go_in_and_come_out(java):
 
 
 def test_answers_of_two_rounds_stay_apart(java):
-    java("echo early; exec cat")
+    java(r"printf 'early\nlate\n'; exec cat")
     with JavaProgram([], "the test", PATIENCE) as program:
         assert program.ask(["one"], 1) == ["early"]
-        assert program.ask(["two"], 2) == ["one", "two"]
+        assert program.ask(["two"], 3) == ["late", "one", "two"]
 
 
 def test_a_program_that_echoes_while_it_is_fed_fills_no_pipe(java):
@@ -66,8 +66,9 @@ def test_a_program_that_hangs_is_an_error(java, script):
         ask(["one"], 1, timeout=SILENCE)
 
 
-def test_a_program_that_never_reads_is_an_error(java):
-    java("exec sleep 600")
+@pytest.mark.parametrize("script", ["", "dd bs=5000 count=1 >/dev/null 2>&1"])
+def test_a_program_that_stops_reading_is_an_error(java, script):
+    java(f"{script}\nexec sleep 600")
     with pytest.raises(UserError, match="did nothing"):
         ask(MANY, 1, timeout=SILENCE)
 
@@ -90,7 +91,7 @@ def test_a_program_that_answers_too_little_is_an_error(java):
         ask(["one", "two"], 2, last=True)
 
 
-@pytest.mark.parametrize("script", ["exec yes", "echo one; echo two; echo three"])
+@pytest.mark.parametrize("script", ["exec yes", "cat >/dev/null; echo one; echo two; echo three"])
 def test_a_program_that_answers_too_much_is_an_error(java, script):
     java(script)
     with pytest.raises(UserError, match="more than the 2 answers"):
@@ -155,7 +156,9 @@ def test_tokenizer_that_loses_a_line_is_an_error(java):
 @pytest.mark.skipif(sys.platform != "linux", reason="counts entries of /proc")
 def test_no_file_stays_open(java):
     java("exec cat")
-    ask(["one"], 1)
+    programs = [JavaProgram([], "the test", PATIENCE) for _ in range(3)]  # all of them kept
     before = len(os.listdir("/proc/self/fd"))
-    ask(["one"], 1)
+    for program in programs:
+        with program:
+            program.ask(["one"], 1)
     assert len(os.listdir("/proc/self/fd")) == before
