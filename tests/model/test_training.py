@@ -31,7 +31,7 @@ def train(model, batch, steps, options=StepOptions(), rate=0.01):  # noqa: B008
 
 @pytest.mark.parametrize("variant", ["p5", "nocnn", "nouc", "released"])
 def test_posts_can_be_learnt_by_heart(variant):
-    model = make(variant, memory_dim=24)
+    model = make(variant, memory_dim=24, channels=16)
     batch = make_batch(model, posts=4)
     losses = train(model, batch, 400, rate=0.005)
     assert losses[-1] < 0.05 < losses[0]
