@@ -69,7 +69,9 @@ SIGHTS = {
 }
 
 
-def population(task: str, sight: Sight) -> Population:
+def population(
+    task: str, sight: Sight, user: rules.User | None = None, scene: rules.Scene | None = None
+) -> Population:
     """Enumerates the posts that look the same to a predictor before it writes.
 
     One user and one image stand for all: users differ by which words of equal pools are theirs,
@@ -78,17 +80,19 @@ def population(task: str, sight: Sight) -> Population:
     Args:
         task: caption or hashtag.
         sight: what the predictor sees.
+        user: the user, where the predictor sees them.
+        scene: what the image shows, one of the user's scenes, where the predictor sees it.
 
     Returns:
         The words of each possible post with its weight; divide by the sum of weights.
     """
-    user = rules.draw_user(random.Random(0))
-    scenes = user.scenes()[:1] if sight.image else user.scenes()
+    user = user or rules.draw_user(random.Random(0))
+    scenes = [scene or user.scenes()[0]] if sight.image else user.scenes()
     users = [user] if sight.user else _users_at(task, user, scenes[0])
     make, chances = _task_rules(task)
     posts: Counter[Words] = Counter()
-    for who, scene, (chance, weight) in product(users, scenes, chances):
-        posts[make(who, scene, chance)] += weight
+    for who, where, (chance, weight) in product(users, scenes, chances):
+        posts[make(who, where, chance)] += weight
     return dict(posts)
 
 
