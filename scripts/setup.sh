@@ -36,7 +36,7 @@ install_python_packages() {
     fail "$python has no venv module: apt-get install python3-venv (Debian, Ubuntu), then try again"
   # Kept when it runs, so that new requirements do not download everything again.
   .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
-  echo "setup: installing requirements.txt into .venv (0.7 GB to download, 2.6 GB on disk)"
+  echo "setup: installing requirements.txt into .venv (0.7 GB to download, 2.5 GB on disk)"
   .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt
   echo "$wanted" >"$stamp"
 }

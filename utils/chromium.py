@@ -1,6 +1,6 @@
 """Draws an HTML page as a PNG with headless Chromium, the only renderer here that shapes emoji.
 
-matplotlib and Pillow draw neither emoji of several code points (skin tones, flags, families) nor
+Pillow and matplotlib draw neither emoji of several code points (skin tones, flags, families) nor
 fall back from one font to another, so figures with people's texts are pages (`utils.figures`).
 """
 
