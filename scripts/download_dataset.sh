@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The InstaPIC and YFCC data of the paper: where they went, and how to unpack a copy you have.
+#
+#   scripts/download_dataset.sh                                    says what can be used instead
+#   scripts/download_dataset.sh FILE_OR_URL SHA256 [FOLDER]        fetches, checks, unpacks
+#
+# FOLDER must be new; by default it is data/raw.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+if [[ $# -lt 2 || $# -gt 3 ]]; then
+  cat >&2 <<'END'
+The authors' link to InstaPIC-1.1M is dead and we know of no lawful copy, so nothing was fetched.
+Use one of these instead:
+  your own crawl    posts.jsonl, one post per line (user, post, created_at, image, text, hashtags):
+                    python -m scripts.build_dataset --source crawl --input posts.jsonl ...
+  InstaPIC files    if you have them, one folder with insta-{caption,hashtag}-{train,test1,test2}.json:
+                    python -m scripts.build_dataset --source instapic --input FOLDER ...
+  YFCC100M split    one folder with yfcc-caption-{train,test}.json, yfcc-hashtag-{train,test1,test2}.json:
+                    python -m scripts.build_dataset --source yfcc --input FOLDER ...
+  toy world         python -m scripts.make_toy_world --out toy
+An archive that you have: scripts/download_dataset.sh FILE_OR_URL SHA256 [FOLDER]
+END
+  exit 1
+fi
+
+source="$1" sha256="$2" folder="${3:-$root/data/raw}"
+
+fail() { echo "error: $*" >&2; exit 1; }
+
+[[ ! -e "$folder" ]] || fail "$folder exists already; name a new folder as the third argument"
+mkdir -p "$(dirname "$folder")"
+work="$(mktemp -d "$folder.XXXXXX")"
+trap 'rm -rf "$work"' EXIT
+
+if [[ "$source" == *://* ]]; then
+  archive="$work/$(basename "${source%%\?*}")"
+  curl --fail --location --show-error --retry 3 --output "$archive" "$source" ||
+    fail "$source could not be fetched"
+else
+  archive="$source"
+  [[ -f "$archive" ]] || fail "there is no file $archive"
+fi
+found="$(sha256sum <"$archive" | cut -d ' ' -f 1)"
+[[ "$found" == "$sha256" ]] || fail "$source has sha256 $found, expected $sha256; not unpacked"
+
+python="$root/.venv/bin/python"
+command -v "$python" >/dev/null || python=python3
+# The data filter refuses absolute paths, "..", links that lead out, and devices.
+"$python" - "$archive" "$work/unpacked" <<'END' || fail "$source was not unpacked"
+import shutil
+import sys
+import zipfile
+
+archive, folder = sys.argv[1:]
+try:
+    if zipfile.is_zipfile(archive):
+        zipfile.ZipFile(archive).extractall(folder)  # leaves "..", drives and leading slashes out
+    else:
+        shutil.unpack_archive(archive, folder, filter="data")
+except Exception as error:
+    sys.exit(f"error: {error}")
+END
+mv "$work/unpacked" "$folder"
+echo "unpacked into $folder"
