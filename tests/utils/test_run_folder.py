@@ -1,0 +1,182 @@
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from utils import checkpoint, files, run_folder
+from utils.errors import UserError
+from utils.run_folder import RunFolder
+
+CONFIGURATION = {"task": "caption", "epochs": 20, "model": {"user_words": 60, "windows": (3, 4)}}
+
+
+def changed(**values):
+    return json.loads(json.dumps(CONFIGURATION)) | values
+
+
+def start(path, configuration=CONFIGURATION, may_change=()):
+    return RunFolder.create_or_resume(path, configuration, may_change)
+
+
+def test_a_new_run_records_what_made_it(tmp_path):
+    with start(tmp_path / "runs" / "a") as run:
+        assert not run.resumed
+        saved = json.loads((run.path / "configuration.json").read_text())
+        assert saved == json.loads(json.dumps(CONFIGURATION)) == run.configuration
+        (entry,) = json.loads((run.path / "environment.json").read_text())
+    assert entry["packages"]["numpy"] == np.__version__
+    assert entry["host"] == socket.gethostname()
+    assert entry["command"] == sys.argv
+
+
+def test_the_commit_is_that_of_this_code():
+    root = os.path.dirname(os.path.dirname(run_folder.__file__))
+    found = subprocess.run(
+        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    if not found:
+        pytest.skip("this copy of the code is no git checkout")
+    assert run_folder.environment()["commit"].removesuffix("+changes") == found
+
+
+def test_resuming_adds_an_environment_and_keeps_the_rest(tmp_path):
+    with start(tmp_path) as run:
+        run.append({"step": 1})
+    with start(tmp_path) as run:
+        assert run.resumed
+        assert run.records() == [{"step": 1}]
+        assert len(json.loads((tmp_path / "environment.json").read_text())) == 2
+
+
+def test_every_differing_field_is_listed(tmp_path):
+    start(tmp_path).close()
+    other = changed(epochs=30, model={"user_words": 80, "windows": [3, 4], "new": None})
+    with pytest.raises(UserError) as error:
+        start(tmp_path, other)
+    message = str(error.value)
+    assert "epochs is 20 there and 30 now" in message
+    assert "model.user_words is 60 there and 80 now" in message
+    assert "model.new is '(absent)' there and None now" in message
+    assert "task" not in message
+    assert "windows" not in message
+
+
+def test_fields_that_may_change_are_saved_anew(tmp_path):
+    start(tmp_path).close()
+    start(tmp_path, changed(epochs=30), may_change={"epochs"}).close()
+    assert RunFolder.open(tmp_path).configuration["epochs"] == 30
+
+
+def test_a_refused_run_gives_the_lock_back(tmp_path):
+    start(tmp_path).close()
+    with pytest.raises(UserError):
+        start(tmp_path, changed(task="hashtag"))
+    start(tmp_path).close()
+
+
+HOLD = (
+    "import sys, time; from utils.run_folder import RunFolder;"
+    "run = RunFolder.create_or_resume(sys.argv[1], {}); print('ready', flush=True); time.sleep(60)"
+)
+
+
+def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path):
+    first = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE)
+    try:
+        assert first.stdout.readline() == b"ready\n"
+        with pytest.raises(UserError, match=f"process {first.pid} on {socket.gethostname()}"):
+            start(tmp_path, {})
+        assert RunFolder.open(tmp_path).configuration == {}
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+    with start(tmp_path, {}):
+        assert (tmp_path / "lock").read_text().startswith(f"process {os.getpid()} on ")
+
+
+def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, capsys):
+    def no_locks(descriptor, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    start(tmp_path).close()
+    assert "cannot lock" in capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"1")
+    with pytest.raises(UserError, match=r"photo\.jpg"):
+        start(tmp_path)
+    assert os.listdir(tmp_path) == ["photo.jpg"]
+    with pytest.raises(UserError, match="cannot use"):
+        start(tmp_path / "photo.jpg")
+
+
+def test_a_start_that_was_killed_early_can_be_repeated(tmp_path):
+    (tmp_path / "lock").write_text("")
+    files.temporary_beside(tmp_path / "configuration.json").write_text("{")
+    with start(tmp_path) as run:
+        assert not run.resumed
+    assert sorted(os.listdir(tmp_path)) == ["configuration.json", "environment.json", "lock"]
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path):
+    with start(tmp_path) as run:
+        checkpoint.save(run, 5, {"w": np.ones(2)}, {}, {})
+    files.temporary_beside(tmp_path / "checkpoints" / "6").mkdir()
+    start(tmp_path).close()
+    assert os.listdir(tmp_path / "checkpoints") == ["5"]
+
+
+def test_lines_after_the_checkpoint_and_a_half_line_are_dropped(tmp_path):
+    with start(tmp_path) as run:
+        for step in (10, 20, 30):
+            run.append({"step": step, "note": "ä"})
+        with open(run.log, "a") as file:
+            file.write('{"step": 15, "los')
+        assert [record["step"] for record in run.records()] == [10, 20, 30]
+        assert run.truncate_log(20) == 2
+        run.append({"step": 21})
+        assert [record["step"] for record in run.records()] == [10, 20, 21]
+        assert run.truncate_log(21) == 0
+
+
+def test_an_empty_log_can_be_truncated(tmp_path):
+    with start(tmp_path) as run:
+        assert run.truncate_log(0) == 0
+        assert run.records() == []
+
+
+def test_numbers_that_json_lacks_become_null(tmp_path):
+    with start(tmp_path) as run:
+        run.append({"step": 1, "loss": float("nan"), "all": [1.5, float("inf")]})
+        assert run.records() == [{"step": 1, "loss": None, "all": [1.5, None]}]
+
+
+def test_the_newest_run_is_the_one_written_last(tmp_path):
+    for name, written in (("a", 300), ("b", 100), ("c", 200)):
+        start(tmp_path / name).close()
+        os.utime(tmp_path / name / "configuration.json", (written, written))
+    (tmp_path / "no_run").mkdir()
+    assert run_folder.newest_run(tmp_path).name == "a"
+    RunFolder.open(tmp_path / "b").append({"step": 1})
+    assert run_folder.newest_run(tmp_path).name == "b"
+
+
+def test_no_run_says_what_makes_one(tmp_path):
+    with pytest.raises(UserError, match="python -m train"):
+        run_folder.newest_run(tmp_path / "runs")
+    with pytest.raises(UserError, match="python -m train --run_dir"):
+        RunFolder.open(tmp_path)
+
+
+def test_the_default_name_says_preset_task_split_and_context():
+    found = run_folder.default_run_dir("csmn-p5", "caption", "users", "others")
+    assert str(found) == "runs/csmn-p5-caption-users-others"

@@ -1,0 +1,143 @@
+"""What a training run tells: its log, TensorBoard, and one line in the terminal."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from tqdm import tqdm
+
+from utils import files
+from utils.errors import UserError
+from utils.run_folder import RunFolder
+
+
+class TrainingError(UserError):
+    """Training cannot go on: the message says where it was and what to try."""
+
+
+class Reporter:
+    """Writes each report to the run's log and to TensorBoard, and keeps a progress bar.
+
+    The log is the record, and TensorBoard's files are made from it: a resumed run writes them
+    anew, so that what a kill had cut off from the log does not show twice.
+
+    Args:
+        run: the run folder, its log already truncated to the step it resumes from.
+        total_steps: where the bar ends.
+        step: training steps already done.
+        bar: False draws none (workers that are not the chief, and tests).
+    """
+
+    def __init__(self, run: RunFolder, total_steps: int, step: int = 0, bar: bool = True):
+        self.run = run
+        self._events = _event_writer(run.tensorboard)
+        for record in run.records():
+            self._write_events(record)
+        self._bar = tqdm(
+            total=total_steps, initial=step, unit="step", disable=not bar, dynamic_ncols=True
+        )
+
+    def advance(self, steps: int = 1) -> None:
+        """Moves the bar; it shows the time left from the speed so far."""
+        self._bar.update(steps)
+
+    def report(self, step: int, epoch: int, **values: float) -> None:
+        """Records numbers of one moment, such as `loss`, `learning_rate`, `posts_per_second`.
+
+        Values may be Python, NumPy or eager TensorFlow scalars. `loss` and `posts_per_second`
+        also show behind the bar.
+        """
+        numbers = {name: float(value) for name, value in values.items()}
+        record = {"time": time.time(), "step": int(step), "epoch": int(epoch), **numbers}
+        self.run.append(record)
+        self._write_events(record)
+        self._show(numbers)
+
+    def message(self, text: str) -> None:
+        """Prints a line above the bar."""
+        tqdm.write(text)
+
+    def close(self) -> None:
+        """Finishes the bar and TensorBoard's file."""
+        self._bar.close()
+        self._events.close()
+
+    def _show(self, numbers: Mapping[str, float]) -> None:
+        shown = {"loss": "loss {:.4f}", "posts_per_second": "{:.1f} posts/s"}
+        parts = [text.format(numbers[name]) for name, text in shown.items() if name in numbers]
+        if parts:
+            self._bar.set_postfix_str(", ".join(parts))
+
+    def _write_events(self, record: Mapping[str, Any]) -> None:
+        event = _event(record)
+        if event.summary.value:
+            self._events.add_event(event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def require_finite(
+    step: int, epoch: int, values: Mapping[str, Any], posts: Sequence[str] = ()
+) -> None:
+    """Stops a run whose numbers have become NaN or infinite.
+
+    Args:
+        step: the training step that gave the values.
+        epoch: its epoch.
+        values: scalars or arrays by name: the loss, its terms, norms of gradients.
+        posts: ids of the batch's posts, where they are known.
+
+    Raises:
+        TrainingError: it names the values that are not finite, prints every scalar, and says
+            which step, epoch and posts gave them.
+    """
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    broken = [name for name, value in arrays.items() if not np.isfinite(value).all()]
+    if not broken:
+        return
+    scalars = ", ".join(f"{name}={value:.6g}" for name, value in arrays.items() if not value.ndim)
+    among = f"; posts {_some(posts)}" if posts else ""
+    raise TrainingError(
+        f"{_some(broken)} not finite at step {step}, epoch {epoch} ({scalars}){among}."
+        " Resume from the last checkpoint with a lower --learning_rate, or look at these posts"
+    )
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _event_writer(folder: Path):
+    """An empty TensorBoard folder's writer.
+
+    TensorBoard's own writer rather than `tf.summary`: it takes the time of an event, which
+    replaying the log needs.
+    """
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    for old in folder.glob("events.out.tfevents.*"):
+        files.remove(old)
+    return EventFileWriter(str(folder))
+
+
+def _event(record: Mapping[str, Any]):
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    scalars = [
+        Summary.Value(tag=name, simple_value=value)
+        for name, value in record.items()
+        if isinstance(value, float) and name != "time"
+    ]
+    return Event(
+        wall_time=record.get("time", 0.0),
+        step=record.get("step", 0),
+        summary=Summary(value=scalars),
+    )

@@ -1,0 +1,294 @@
+"""A run folder: everything that one training run writes, and the lock that keeps it to one process.
+
+configuration.json   what the run was asked to do, resolved; eval reads it back
+environment.json     one entry per start: commit, package versions, command, machine, time
+log.jsonl            one JSON object per report; each has a `step`
+checkpoints/         see utils/checkpoint.py
+tensorboard/         the log's numbers once more, for TensorBoard
+predictions.jsonl  metrics.json   written by eval
+lock                 process and host that train here now
+"""
+
+import fcntl
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+
+from utils import checkpoint, files
+from utils.errors import UserError
+
+_CONFIGURATION, _LOCK = "configuration.json", "lock"
+_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "pyenchant", "emoji")
+_ABSENT = "(absent)"
+
+
+class RunFolder:
+    """One run; a path-like object, so that it can stand where a path is asked for.
+
+    `create_or_resume` makes or continues it under its lock; `open` reads one without locking.
+    `resumed` says whether the run was there before.
+    """
+
+    def __init__(self, path: Path, configuration: dict, lock: int | None, resumed: bool):
+        self.path, self.configuration, self.resumed = path, configuration, resumed
+        self._lock = lock
+        self.log = path / "log.jsonl"
+        self.tensorboard = path / "tensorboard"
+        self.predictions = path / "predictions.jsonl"
+        self.metrics = path / "metrics.json"
+
+    @classmethod
+    def create_or_resume(
+        cls,
+        path: str | os.PathLike,
+        configuration: Mapping[str, Any],
+        may_change: Collection[str] = (),
+    ) -> Self:
+        """Locks the folder, and starts a run there or continues the one that is there.
+
+        Args:
+            path: the folder; made where it is missing.
+            configuration: JSON values, nested at will.
+            may_change: fields in which a resumed run may differ from before (`epochs`, or
+                `model.user_words` for a nested one); the new values are saved.
+
+        Raises:
+            UserError: another process trains here, the folder holds something else, or the
+                configuration differs from the run's in other fields.
+        """
+        path = Path(path)
+        _make_folder(path)
+        lock = _take_lock(path / _LOCK)
+        try:
+            configuration = json.loads(json.dumps(configuration, allow_nan=False))
+            resumed = (path / _CONFIGURATION).exists()
+            if resumed:
+                _check_same(path, _read_json(path / _CONFIGURATION), configuration, may_change)
+            _tidy(path)
+            files.write_json(path / _CONFIGURATION, configuration)
+            _add_environment(path / "environment.json")
+        except BaseException:
+            _release(lock)
+            raise
+        return cls(path, configuration, lock, resumed)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> Self:
+        """Opens a run to read it, also while it trains.
+
+        Raises:
+            UserError: there is no run.
+        """
+        path = Path(path)
+        if not (path / _CONFIGURATION).is_file():
+            raise UserError(
+                f"{path} is no run folder (it has no {_CONFIGURATION}): `python -m train"
+                f" --run_dir {path}` makes one"
+            )
+        return cls(path, _read_json(path / _CONFIGURATION), None, resumed=True)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Adds one line to the log. A NaN is written as null: JSON has none."""
+        line = json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False)
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """The log's records; a line that a kill has cut short is left out."""
+        return [record for _, record in self._lines()]
+
+    def truncate_log(self, step: int) -> int:
+        """Drops what was logged after `step`, which a resumed run does and logs once more.
+
+        Returns the number of lines dropped, a half-written one included.
+        """
+        lines = self._lines()
+        kept = [line for line, record in lines if record.get("step", 0) <= step]
+        before = self.log.read_bytes().splitlines() if self.log.exists() else []
+        if len(kept) < len(before):
+            files.write_bytes(self.log, b"".join(line + b"\n" for line in kept))
+        return len(before) - len(kept)
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        if self._lock is not None:
+            _release(self._lock)
+        self._lock = None
+
+    def _lines(self) -> list[tuple[bytes, dict[str, Any]]]:
+        raw = self.log.read_bytes().split(b"\n") if self.log.exists() else []
+        parsed = ((line, _parse(line)) for line in raw)
+        return [(line, record) for line, record in parsed if record is not None]
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def default_run_dir(preset: str, task: str, split: str, context: str) -> Path:
+    """Where a run goes that was given no folder: `runs/csmn-p5-caption-users-others`."""
+    return Path("runs") / "-".join((preset, task, split, context))
+
+
+def newest_run(runs: str | os.PathLike = "runs") -> Path:
+    """The run that was written to last, among the folders of `runs`.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = [path.parent for path in Path(runs).glob(f"*/{_CONFIGURATION}")]
+    if not found:
+        raise UserError(
+            f"no run in {Path(runs)}/: name one by --run_dir, or make one by `python -m train`"
+        )
+    return max(found, key=lambda run: (_last_written(run), run.name))
+
+
+def _last_written(run: Path) -> int:
+    paths = (run / _CONFIGURATION, run / "log.jsonl")
+    return max(path.stat().st_mtime_ns for path in paths if path.exists())
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        names = {name for name in os.listdir(path) if not files.is_temporary(path / name)}
+    except OSError as error:
+        raise UserError(f"cannot use {path} as run folder: {error.strerror}") from error
+    if names - {_LOCK} and _CONFIGURATION not in names:
+        raise UserError(
+            f"{path} is not empty and is no run folder (it has {', '.join(sorted(names)[:3])}):"
+            " give --run_dir a new name"
+        )
+
+
+def _take_lock(path: Path) -> int:
+    """Locks the file until this process ends, however it ends, and writes who holds it."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UserError(f"cannot write in {path.parent}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 1000, 0).decode(errors="replace").strip() or "another process"
+        os.close(lock)
+        raise UserError(
+            f"{path.parent} is in use by {holder}: stop it first, or give --run_dir another name"
+        ) from error
+    except OSError as error:
+        # Some network file systems have no locks; refusing to train there would help nobody.
+        print(
+            f"warning: cannot lock {path} ({error.strerror}); do not train twice in this folder",
+            file=sys.stderr,
+        )
+    os.truncate(lock, 0)
+    os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    return lock
+
+
+def _release(lock: int) -> None:
+    # The file stays: removing it would let two processes lock two files of the same name.
+    os.truncate(lock, 0)
+    os.close(lock)
+
+
+def _tidy(path: Path) -> None:
+    files.remove_temporaries(path)
+    checkpoint.recover(path)
+
+
+def _check_same(path: Path, before: dict, now: dict, may_change: Collection[str]) -> None:
+    old, new = _flatten(before), _flatten(now)
+    differing = [
+        f"{name} is {old.get(name, _ABSENT)!r} there and {new.get(name, _ABSENT)!r} now"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name, _ABSENT) != new.get(name, _ABSENT) and name not in may_change
+    ]
+    if differing:
+        raise UserError(
+            f"{path} holds a run with another configuration: {'; '.join(differing)}."
+            " Give the same values to resume it, or another --run_dir to start a new run"
+        )
+
+
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            flat |= _flatten(inner, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = inner
+    return flat
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+
+
+def _add_environment(path: Path) -> None:
+    starts = _read_json(path) if path.exists() else []
+    files.write_json(path, [*starts, environment()])
+
+
+def environment() -> dict[str, Any]:
+    """What this process runs on and from: commit, versions, command, machine, time."""
+    return {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "commit": _commit(),
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _commit() -> str | None:
+    """The commit of this code, with `+changes` where files differ from it; None outside git."""
+    root = Path(__file__).parent.parent
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+changes"]
+    try:
+        found = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True)
+    except OSError:
+        return None
+    return found.stdout.strip() or None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
