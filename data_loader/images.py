@@ -9,11 +9,22 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
-# Too large a picture is refused below, by Pillow's own limit; its warning would only repeat that.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What makes a picture upright, for each EXIF orientation but 1, which is upright already.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What matters becomes an ImageError below, too large a picture by Pillow's own limit; its warnings,
+# mostly of damaged EXIF data, would only tear the progress bar.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class ImageError(ValueError):
@@ -74,11 +85,16 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Applies the EXIF orientation; a picture whose EXIF data are damaged stays as it is."""
+    """Applies the EXIF orientation; without a readable one, a picture stays as it is.
+
+    (`ImageOps.exif_transpose` also writes all of the EXIF data anew, and so fails on pictures whose
+    orientation is fine where any other field is odd.)
+    """
     try:
-        return ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # Pillow's EXIF parser raises almost any type on damaged data
         return image
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
