@@ -1,6 +1,6 @@
 """Weights and optimizer between the running model and checkpoints on disk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from model.captioner import Captioner
 from model.optimizer import Adam
 from utils import checkpoint
 from utils.errors import UserError
+from utils.reporting import Reporter
 
 
 class Progress(NamedTuple):
@@ -19,48 +20,49 @@ class Progress(NamedTuple):
     global_batch: int | None = None
 
 
-class CheckpointSink:
+class RunSink:
     """What the trainer reports to and saves through, in the process that owns the run folder.
 
     Args:
-        run_dir: the run folder.
+        reporter: log, TensorBoard and progress bar of the run.
         captioner, optimizer: what is saved.
-        log: takes (step, values) of each report.
         keep: checkpoints besides the best and the last.
         state: JSON values that every checkpoint carries (`sizes` among them).
     """
 
     def __init__(
         self,
-        run_dir: Path,
+        reporter: Reporter,
         captioner: Captioner,
         optimizer: Adam,
-        log: Callable[[int, dict[str, float]], None],
         keep: int,
         state: Mapping[str, Any],
     ):
-        self.run_dir, self.captioner, self.optimizer = run_dir, captioner, optimizer
-        self.log, self.keep, self.state = log, keep, dict(state)
-
-    def report(self, step: int, values: dict[str, float]) -> None:
-        """One line of the log."""
-        self.log(step, values)
+        self.reporter, self.captioner, self.optimizer = reporter, captioner, optimizer
+        self.keep, self.state = keep, dict(state)
+        self.advance, self.report, self.close = reporter.advance, reporter.report, reporter.close
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
-        """One checkpoint (DESIGN: plain arrays under the model's own names)."""
+        """One checkpoint: plain arrays under the model's own names."""
         weights, moments = self.captioner.parameters.values(), self.optimizer.state()
-        state = {**self.state, **state}
-        checkpoint.save(self.run_dir, step, weights, moments, state, self.keep, best)
+        state, run = {**self.state, **state}, self.reporter.run.path
+        checkpoint.save(run, step, weights, moments, state, self.keep, best)
 
 
 class NoSink:
     """For workers that are not the chief: they compute the same and keep nothing."""
 
-    def report(self, step: int, values: dict[str, float]) -> None:
-        """Nothing."""
+    def advance(self) -> None:
+        """Draws no bar."""
+
+    def report(self, step: int, epoch: int, **values: float) -> None:
+        """Writes no log."""
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
-        """Nothing."""
+        """Writes no checkpoint."""
+
+    def close(self) -> None:
+        """Has nothing open."""
 
 
 def resume(run_dir: Path, captioner: Captioner, optimizer: Adam) -> Progress:

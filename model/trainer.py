@@ -15,8 +15,8 @@ from model.captioner import Captioner
 from model.evaluation import teacher_forced_scores
 from model.optimizer import Adam, learning_rate
 from model.training import StepOptions, make_train_step
-from utils.errors import UserError
 from utils.interrupts import StopRequest
+from utils.reporting import require_finite
 
 
 class Settings(Protocol):
@@ -49,11 +49,17 @@ class Feed(NamedTuple):
 class Sink(Protocol):
     """Where results go; in a worker that is not the chief, nowhere."""
 
-    def report(self, step: int, values: dict[str, float]) -> None:
+    def advance(self) -> None:
+        """One step is done."""
+
+    def report(self, step: int, epoch: int, **values: float) -> None:
         """One line of the log."""
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
         """One checkpoint."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
 
 
 class Trainer:
@@ -94,7 +100,7 @@ class Trainer:
         """Trains until the last epoch ends or a stop is asked for; returns whether it ended.
 
         Raises:
-            UserError: a loss was not finite; the message says where.
+            TrainingError: a loss was not finite; the message says where.
         """
         with StopRequest() as stop:
             for epoch in range(self.step // self.feed.steps_per_epoch, self.settings.epochs):
@@ -116,6 +122,7 @@ class Trainer:
             loss, _ = self._train_step(batches.element_spec)(batch, rate)
             self.step += 1
             self._pending.append((self.step, loss))
+            self.sink.advance()
             if self.step % self.settings.report_every == 0:
                 self._report(epoch)
             if self.step == end:
@@ -134,11 +141,11 @@ class Trainer:
         if self.feed.validation is not None:
             batches = self.feed.validation()
             scores = teacher_forced_scores(self.strategy, self.captioner, batches)
-            _check_finite(scores["loss"], f"validation after epoch {epoch + 1}")
+            require_finite(self.step, epoch + 1, {"validation loss": scores["loss"]})
             best = scores["loss"] < self.best_loss
             self.best_loss = min(scores["loss"], self.best_loss)
             values = {f"val_{name}": value for name, value in scores.items()}
-            self.sink.report(self.step, {"epoch": epoch + 1, **values})
+            self.sink.report(self.step, epoch + 1, **values)
         self._save(epoch, best)
 
     def _train_step(self, batch_spec) -> Callable:
@@ -157,19 +164,18 @@ class Trainer:
         now = time.monotonic()
         posts = len(self._recent) * self.feed.global_batch
         values = {
-            "epoch": epoch + 1,
             "loss": float(np.mean(self._recent)),
             "learning_rate": self._rate(epoch),
             "posts_per_second": posts / max(now - self._since, 1e-9),
         }
         self._since = now
         self._recent.clear()
-        self.sink.report(self.step, values)
+        self.sink.report(self.step, epoch + 1, **values)
 
     def _look_at_losses(self, epoch: int) -> None:
         """Fetches the losses since the last look (now and then: each waits for the device)."""
         for step, loss in self._pending:
-            _check_finite(float(loss), f"step {step} (epoch {epoch + 1})")
+            require_finite(step, epoch + 1, {"loss": float(loss)})
             self._recent.append(float(loss))
         self._pending.clear()
 
@@ -181,12 +187,3 @@ class Trainer:
             "global_batch": self.feed.global_batch,
         }
         self.sink.save(self.step, state, best)
-
-
-def _check_finite(loss: float, where: str) -> None:
-    if not np.isfinite(loss):
-        raise UserError(
-            f"the loss at {where} is {loss}: training stopped, earlier checkpoints are good; "
-            "try a lower --learning_rate or a --clip_norm, and check the features with "
-            "python -m scripts.extract_features"
-        )

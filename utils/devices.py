@@ -22,7 +22,7 @@ def quiet_tensorflow() -> None:
 
 
 def make_strategy(
-    num_gpus: int = 0, virtual_towers: int = 0, fast: bool = False
+    num_gpus: int | None = 0, virtual_towers: int = 0, fast: bool = False
 ) -> "tf.distribute.Strategy":
     """Chooses the devices of this process.
 
@@ -31,7 +31,7 @@ def make_strategy(
     SLURM give every task its own GPUs (`--gpus-per-task`).
 
     Args:
-        num_gpus: GPUs to use; 0 is the CPU.
+        num_gpus: GPUs to use; 0 is the CPU, None is one GPU if there is one.
         virtual_towers: with `num_gpus` 0, this many replicas share the CPU: the same code path as
             several GPUs, to test and debug it. 0 and 1 are a single replica.
         fast: let GPU kernels add in any order: faster, but two equal runs differ in the last bits.
@@ -40,10 +40,13 @@ def make_strategy(
         UserError: these devices do not exist, or the request contradicts itself.
         RuntimeError: TensorFlow has already initialised its devices.
     """
-    _check_request(num_gpus, virtual_towers)
     quiet_tensorflow()
     import tensorflow as tf
 
+    if num_gpus is None:
+        found = len(tf.config.list_physical_devices("GPU"))
+        num_gpus = 0 if virtual_towers > 1 else min(1, found)
+    _check_request(num_gpus, virtual_towers)
     gpus = _use_gpus(num_gpus, fast)
     if is_one_of_several_workers():
         return _several_workers(gpus, virtual_towers)

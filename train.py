@@ -1,0 +1,204 @@
+"""Trains a captioner: `python -m train --num_gpus 4 --batch_size 200`.
+
+The same command resumes a run where it stands, exactly: the same weights as if it had never
+stopped. Ctrl-C saves first.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from configuration import Config, parse_config
+from data_loader.pipeline import Posts, distribute, epoch_order, open_posts, steps_per_epoch
+from data_loader.view import VOCABULARY, View, open_view
+from utils.devices import is_chief, make_strategy, quiet_tensorflow
+from utils.errors import UserError, run_command
+from utils.files import sha256, write_bytes
+from utils.run_folder import RunFolder
+
+# What may differ when a run is resumed: nothing that decides its weights. The global batch stays
+# what it was, whatever devices share it.
+MAY_CHANGE = (
+    "run_dir",
+    "data.data_dir",
+    "train.epochs",
+    "train.num_gpus",
+    "train.virtual_towers",
+    "train.keep_checkpoints",
+    "train.checkpoint_every",
+    "train.report_every",
+)
+
+
+def main() -> None:
+    """Configuration, data, devices, run folder, model, loop."""
+    config = parse_config()
+    quiet_tensorflow()
+    data = config.data
+    view = open_view(data.data_dir, data.task, data.split, data.context)
+    training, validation = open_subset(config, view, "train"), open_subset(config, view, "val")
+    config = with_extractor(config, training)
+    strategy = make_strategy(config.train.num_gpus, config.train.virtual_towers, config.train.fast)
+    print_settings(config, training, validation, strategy)
+    with open_run(config, view, strategy) as run:
+        trainer = make_trainer(config, view, training, validation, strategy, run)
+        with contextlib.closing(trainer.sink):
+            ended = trainer.run()
+    print(f"{'trained to' if ended else 'saved at'} step {trainer.step}: {config.run_dir}")
+    if not ended:
+        raise KeyboardInterrupt
+
+
+def open_subset(config: Config, view: View, name: str) -> Posts | None:
+    """The posts that the model can learn from or be validated on; None without any."""
+    if name != "train" and not len(view.subsets.get(name, ())):
+        return None
+    model = config.model
+    posts = open_posts(
+        view,
+        name,
+        model.image_memory,
+        model.user_words,
+        model.word_slots,
+        training=True,
+        extractor=config.data.extractor,
+    )
+    if not len(posts):
+        raise UserError(f"{view.folder} has no posts in {name}")
+    return posts
+
+
+def with_extractor(config: Config, posts: Posts) -> Config:
+    """The configuration with the features' name in it, so that eval takes the same."""
+    extractor = posts.features.extractor if posts.features else None
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, extractor=extractor))
+
+
+def print_settings(config: Config, training: Posts, validation: Posts | None, strategy) -> None:
+    """The resolved configuration and what the run will see."""
+    for name, section in config.to_dict().items():
+        values = section.items() if isinstance(section, dict) else [(name, section)]
+        print(f"{name}: " + ", ".join(f"{key}={value}" for key, value in values))
+    for posts in filter(None, (training, validation)):
+        left_out = "".join(f"; {n:,} {reason} left out" for reason, n in posts.left_out.items())
+        print(f"{posts.subset.name}: {len(posts):,} posts{left_out}")
+    print(f"replicas: {strategy.num_replicas_in_sync}")
+
+
+@contextlib.contextmanager
+def open_run(config: Config, view: View, strategy) -> Iterator[RunFolder | None]:
+    """The locked run folder; None in a worker that is not the chief."""
+    if not is_chief(strategy):
+        yield None
+        return
+    vocabulary = view.folder / VOCABULARY
+    settings = {**config.to_dict(), "vocabulary_sha256": sha256(vocabulary)}
+    with RunFolder.create_or_resume(config.run_dir, settings, MAY_CHANGE) as run:
+        write_bytes(run.path / VOCABULARY, vocabulary.read_bytes())
+        yield run
+
+
+def make_trainer(
+    config: Config,
+    view: View,
+    training: Posts,
+    validation: Posts | None,
+    strategy,
+    run: RunFolder | None,
+):
+    """Model, optimizer and feed, restored to where the run stands."""
+    from model.build import build_captioner
+    from model.optimizer import Adam
+    from model.saving import resume
+    from model.trainer import Trainer
+    from model.training import StepOptions
+
+    sizes = {
+        "vocab_size": len(view.vocabulary),
+        "image_dim": training.features.dim if training.features else 1,
+    }
+    train = config.train
+    with strategy.scope():
+        captioner = build_captioner(
+            config.model, **sizes, seed=train.seed, precision=train.precision
+        )
+        optimizer = Adam(captioner.parameters.variables)
+    progress = resume(config.run_dir, captioner, optimizer)
+    if not progress.step:
+        initialise(config, captioner)
+    feed = make_feed(config, strategy, training, validation, progress.global_batch)
+    print(f"parameters: {captioner.parameters.count():,}; global batch: {feed.global_batch}")
+    if progress.step:
+        print(f"resuming at step {progress.step}")
+    options = StepOptions(
+        clip_norm=train.clip_norm,
+        released=config.model.spec == "released",
+        extra_targets=int(train.released_mask_bug),
+    )
+    sink = make_sink(config, run, captioner, optimizer, sizes, feed, progress.step)
+    return Trainer(
+        strategy,
+        captioner,
+        optimizer,
+        feed,
+        sink,
+        train,
+        options,
+        progress.step,
+        progress.best_loss,
+    )
+
+
+def initialise(config: Config, captioner) -> None:
+    """Starts from a released checkpoint where one was given."""
+    if config.train.init_from is None:
+        return
+    from model.released import read_released_checkpoint
+
+    try:
+        captioner.parameters.assign(read_released_checkpoint(str(config.train.init_from)))
+    except ValueError as error:
+        raise UserError(f"--init_from {config.train.init_from}: {error}") from None
+
+
+def make_feed(
+    config: Config, strategy, training: Posts, validation: Posts | None, global_batch: int | None
+):
+    """Where batches come from; a resumed run keeps its global batch."""
+    from model.trainer import Feed
+
+    batch = global_batch or config.train.batch_size * strategy.num_replicas_in_sync
+    seed = config.train.seed
+    runs_of = config.train.batch_size if config.model.spec == "released" else None
+
+    def train_batches(epoch: int, first_step: int):
+        order = epoch_order(training, seed, epoch, runs_of)
+        return distribute(strategy, training, order, batch, first_step)
+
+    def validation_batches():
+        return distribute(strategy, validation, validation.rows, batch)
+
+    return Feed(
+        training=train_batches,
+        validation=validation_batches if validation else None,
+        steps_per_epoch=steps_per_epoch(len(training), batch),
+        global_batch=batch,
+    )
+
+
+def make_sink(
+    config: Config, run: RunFolder | None, captioner, optimizer, sizes: dict, feed, step: int
+):
+    """Log, TensorBoard, bar and checkpoints; nothing in a worker that is not the chief."""
+    from model.saving import NoSink, RunSink
+    from utils.reporting import Reporter
+
+    if run is None:
+        return NoSink()
+    run.truncate_log(step)
+    reporter = Reporter(run, config.train.epochs * feed.steps_per_epoch, step)
+    return RunSink(reporter, captioner, optimizer, config.train.keep_checkpoints, {"sizes": sizes})
+
+
+if __name__ == "__main__":
+    run_command(main)
