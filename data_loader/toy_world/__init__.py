@@ -1,7 +1,7 @@
 """A toy world: users, posts and pictures with planted rules and known best possible scores.
 
-`rules` says how a post comes about, `ceilings` what can be predicted from that, `drawing` and
-`scenes` render the pictures, `dirt` plants what the filters must remove, `world` writes it all.
+`rules` says how a post comes about, `ceilings` what can be predicted from that, `drawing` renders
+`scenes` on a `canvas`, `dirt` plants what the filters must remove, `world` writes it all.
 """
 
 from data_loader.toy_world.ceilings import load_ceilings

@@ -21,8 +21,8 @@ every number below is a sum of them, exact up to the rounding of the last divisi
   A decoder that sees only its last word never writes a word twice, because it would go round
   from there on to the limit of 15 words, and four more words are never worth the second `so`.
 - `F1`: the largest expected F1 between the true set and a predicted one. True sets have a fixed
-  size K, so F1 is 2 H/(k + K) for a set of k tags, of which the k likeliest are best. What a
-  post's own prediction reads does not matter here: `no_word` can do what `full` can.
+  size K, so F1 is 2 H/(k + K) for a set of k tags, of which the k likeliest are best. No
+  tag stands twice, so `no_word` can write what `full` writes: their ceilings are equal.
 - `Bleu_1_greedy`, `F1_greedy`: what greedy decoding reaches when every next token is the
   likeliest one. That is what training by likelihood aims at; it can be less than the best.
   After `so`, `no_word` is surest of the adjective, and so leaves out two words.

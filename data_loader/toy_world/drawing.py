@@ -6,15 +6,13 @@ never the same pixels twice.
 
 import io
 import random
-from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from data_loader.toy_world.canvas import Canvas, Colour
 from data_loader.toy_world.rules import Scene
-
-Colour = tuple[int, int, int]
-Point = tuple[float, float]
+from data_loader.toy_world.scenes import SUBJECTS
 
 FINER = 2  # drawn this much larger, then reduced: smooth edges
 NOISE = 5.0  # standard deviation, of 255
@@ -28,57 +26,6 @@ BACKDROPS: dict[str, tuple[Colour, Colour]] = {  # top, bottom
 }
 
 
-class Canvas:
-    """Draws in the subject's own coordinates: (0, 0) is its centre, y grows downwards.
-
-    Args:
-        picture: the picture to draw on.
-        centre: where (0, 0) lies, in pixels.
-        unit: the length of 1, in pixels; negative widths mirror nothing, `mirrored` does.
-        mirrored: whether x grows to the left.
-    """
-
-    def __init__(self, picture: Image.Image, centre: Point, unit: float, mirrored: bool):
-        self._draw = ImageDraw.Draw(picture)
-        self._centre, self._unit = centre, unit
-        self._direction = -1 if mirrored else 1
-
-    def _pixel(self, point: Point) -> Point:
-        x, y = point
-        return (
-            self._centre[0] + self._direction * x * self._unit,
-            self._centre[1] + y * self._unit,
-        )
-
-    def _box(self, centre: Point, rx: float, ry: float) -> list[float]:
-        x, y = self._pixel(centre)
-        rx, ry = rx * self._unit, ry * self._unit
-        return [x - rx, y - ry, x + rx, y + ry]
-
-    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour) -> None:
-        """Fills an ellipse around (x, y)."""
-        self._draw.ellipse(self._box((x, y), rx, ry), fill=fill)
-
-    def ring(self, x: float, y: float, radius: float, width: float, fill: Colour) -> None:
-        """Draws a circle around (x, y) as a line of this width."""
-        box = self._box((x, y), radius, radius)
-        self._draw.ellipse(box, outline=fill, width=max(1, round(width * self._unit)))
-
-    def box(self, x: float, y: float, rx: float, ry: float, fill: Colour, round_by=0.0) -> None:
-        """Fills a rectangle of half sizes (rx, ry) around (x, y), with round corners."""
-        box = self._box((x, y), rx, ry)
-        self._draw.rounded_rectangle(box, radius=round_by * self._unit, fill=fill)
-
-    def polygon(self, points: Sequence[Point], fill: Colour) -> None:
-        """Fills a polygon."""
-        self._draw.polygon([self._pixel(point) for point in points], fill=fill)
-
-    def line(self, points: Sequence[Point], width: float, fill: Colour) -> None:
-        """Draws connected lines with round joints."""
-        pixels = [self._pixel(point) for point in points]
-        self._draw.line(pixels, fill=fill, width=max(1, round(width * self._unit)), joint="curve")
-
-
 def render(scene: Scene, rng: random.Random, size: int = 256) -> Image.Image:
     """Renders one picture of a scene.
 
@@ -87,9 +34,6 @@ def render(scene: Scene, rng: random.Random, size: int = 256) -> Image.Image:
         rng: decides everything else about it.
         size: width and height in pixels.
     """
-    # Scenes import the canvas, so they are looked up here.
-    from data_loader.toy_world.scenes import SUBJECTS
-
     picture = _backdrop(scene.colour, rng, size * FINER)
     SUBJECTS[scene.topic.noun](_place(picture, rng), rng)
     return _develop(picture.reduce(FINER), rng)
@@ -126,9 +70,3 @@ def jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()
-
-
-def shade(colour: Colour, rng: random.Random, by: int = 14) -> Colour:
-    """Returns the colour a little lighter or darker, each channel on its own."""
-    red, green, blue = (min(255, max(0, part + rng.randint(-by, by))) for part in colour)
-    return red, green, blue

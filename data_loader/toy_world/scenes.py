@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from math import cos, pi, sin
 
-from data_loader.toy_world.drawing import Canvas, Colour, Point, shade
+from data_loader.toy_world.canvas import Canvas, Colour, Point, shade
 
 FAR = 3.0  # surely outside of the picture
 

@@ -266,3 +266,4 @@ def test_load_ceilings_reads_the_file_or_says_what_makes_it(tmp_path):
         ceilings.load_ceilings(tmp_path)
     (tmp_path / "ceilings.json").write_text(json.dumps({"caption": {}}))
     assert ceilings.load_ceilings(tmp_path) == {"caption": {}}
+    assert ceilings.load_ceilings(str(tmp_path / "ceilings.json")) == {"caption": {}}

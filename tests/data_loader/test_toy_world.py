@@ -93,6 +93,14 @@ def test_dressing_adds_only_what_cleaning_removes(opener):
         assert tokenize(world.dress(words, Random(seed))) == cleaned
 
 
+def test_mentions_name_somebody_in_the_raw_text():
+    user = replace(rules.draw_user(Random(3)), opener="@username")
+    words = rules.caption(user, user.scenes()[2], "busy")
+    mentions = {world.dress(words, Random(seed)).split()[0] for seed in range(20)}
+    assert len(mentions) > 10
+    assert all(mention.startswith("@") and mention != "@username" for mention in mentions)
+
+
 def test_every_position_has_words_of_its_own():
     """Only `so` stands at two positions, so shared words are right words."""
     rng, at = Random(11), defaultdict(set)
@@ -133,6 +141,14 @@ def test_images_show_what_the_caption_says(posts, about):
         words = tokenize(post["text"])
         assert [colour, noun] == words[5:7]
         assert rules.COLOUR_TAGS[colour] in tokenize_hashtags(post["hashtags"])
+
+
+def test_image_files_show_their_scene(folder, posts, about):
+    scenes = {(scene.topic.noun, scene.colour): scene for scene in rules.SCENES}
+    for name in {post["image"] for post in of_kind(posts, "clean")}:
+        scene = scenes[tuple(about["images"][name])]
+        picture = drawing.render(scene, Random(f"toy world {SMALL.seed} {name}"), 32)
+        assert (folder / "images" / name).read_bytes() == drawing.jpeg(picture)
 
 
 def test_other_posts_show_the_words_of_a_user(about):
@@ -250,6 +266,8 @@ def test_renderings_of_a_scene_differ_and_repeat_with_the_seed():
     scene = rules.SCENES[17]
     first, second = (np.asarray(drawing.render(scene, Random(seed), 48)) for seed in (1, 2))
     assert first.shape == (48, 48, 3)
+    # The subject moves, so edges do; grain and exposure alone would differ by far less than this.
+    assert (np.abs(first.astype(int) - second) > 60).mean() > 0.05
     assert np.abs(first.astype(int) - second).mean() > 5
     assert np.array_equal(first, np.asarray(drawing.render(scene, Random(1), 48)))
 
