@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LONGEST_WORD = 60  # characters; what is longer is no word, and dictionaries refuse it anyway
 CACHED_WORDS = 1 << 20
 
-_NOT_COUNTED = regex.compile(r"[#@]\w[\w.\-]*")
+_NOT_COUNTED = regex.compile(r"[#@]\w[\w.\-]*(?:'s\b)?|\w*\d\w*")  # also 20th and b4
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:'\p{L}[\p{L}\p{M}]*)*")
 _APOSTROPHES = str.maketrans("’‘ʼ`´", "'''''")
 

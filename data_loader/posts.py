@@ -140,7 +140,7 @@ def image_name(value: object) -> str:
         BadRecord: no text, more than a line, or a path that leaves the folder.
     """
     if value is None or value == "":
-        raise BadRecord("no image")
+        raise BadRecord("no image (--images_list lends one)")
     if not isinstance(value, str) or has_surrogates(value):
         raise BadRecord("image is not a text")
     if set(value) & set("\n\r\0") or value.startswith("/") or ".." in value.split("/"):
@@ -175,7 +175,11 @@ def clean_tags(value: object, name: str) -> list[str]:
 
 def has_surrogates(text: str) -> bool:
     """Whether a string holds lone surrogates, which JSON can spell but UTF-8 cannot."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def unreadable(path: object, error: Exception) -> UserError:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +77,7 @@ def prepare(recipe: Recipe, path: Path, jobs: int, show_progress: bool = True) -
     with bar:
         pieces = source.chunks(path, recipe.task)
         jobs = jobs or processor_cores()
-        for position, part in ordered_map(_work, pieces, jobs, _start, (recipe,)):
+        for position, part in ordered_map(partial(_work, recipe), pieces, jobs):
             everything.posts.extend(part.posts)
             everything.problems.merge(part.problems)
             everything.remarks.merge(part.remarks)
@@ -157,16 +157,11 @@ class Preparer:
         return unknown > self._recipe.max_unknown_words * words
 
 
-_preparer: Preparer | None = None  # one per process
+_preparer = lru_cache(1)(Preparer)  # one per process, with the words that it has looked up
 
 
-def _start(recipe: Recipe) -> None:
-    global _preparer
-    _preparer = Preparer(recipe)
-
-
-def _work(chunk: NamedTuple) -> tuple[int, Prepared]:
-    return chunk.position, _preparer(chunk)
+def _work(recipe: Recipe, chunk: NamedTuple) -> tuple[int, Prepared]:
+    return chunk.position, _preparer(recipe)(chunk)
 
 
 def _words_of(recipe: Recipe) -> Callable[[RawPost], list[str]]:
