@@ -53,6 +53,13 @@ def test_preprocessing_normalises_as_keras_does():
     np.testing.assert_allclose(preprocess(image), expected, atol=1e-4)
 
 
+def test_preprocessing_smooths_before_it_reduces():
+    stripes = np.zeros([1024, 1024, 3], np.uint8)
+    stripes[:, ::2] = 255  # alternate columns: at a quarter of the size, an even gray
+    result = preprocess(stripes).numpy() + np.array(MEAN_BGR, np.float32)
+    np.testing.assert_allclose(result, 127.5, atol=8)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (2, 3)])
 def test_preprocessing_of_extreme_sizes(size):
     image = np.full((*size, 3), 77, np.uint8)
