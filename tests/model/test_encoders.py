@@ -54,10 +54,10 @@ def test_preprocessing_normalises_as_keras_does():
 
 
 def test_preprocessing_smooths_before_it_reduces():
-    stripes = np.zeros([1024, 1024, 3], np.uint8)
-    stripes[:, ::2] = 255  # alternate columns: at a quarter of the size, an even gray
+    stripes = np.zeros([768, 768, 3], np.uint8)
+    stripes[:, ::2] = 255  # alternate columns: at a third of the size, an even gray
     result = preprocess(stripes).numpy() + np.array(MEAN_BGR, np.float32)
-    np.testing.assert_allclose(result, 127.5, atol=8)
+    np.testing.assert_allclose(result, 127.5, atol=20)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (2, 3)])
