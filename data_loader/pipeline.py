@@ -45,8 +45,8 @@ class Posts:
     def gather(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """One batch of the given subset rows [B]; `model/captioner.py` has the schema.
 
-        Images stay float16 as they are stored. Longer captions than the model has slots for are
-        cut: only evaluation meets them, and its references are texts.
+        Longer captions than the model has slots for are cut: only evaluation meets them, and its
+        references are texts.
         """
         subset, rows = self.subset, np.asarray(rows)
         caption = subset.caption_ids[rows][:, : self.caption_width]
@@ -62,8 +62,9 @@ class Posts:
 
     def _images(self, rows: np.ndarray) -> np.ndarray:
         if self.features is None:
-            return np.zeros([len(rows), 0, 1], np.float16)
-        return self.features.gather(self.subset.image_row[rows])
+            return np.zeros([len(rows), 0, 1], np.float32)
+        # Widened here: TensorFlow's CPU operations on float16 complain where they lack AVX-512.
+        return self.features.gather(self.subset.image_row[rows]).astype(np.float32)
 
 
 def open_posts(

@@ -3,22 +3,57 @@
 TensorFlow fixes its devices at the first operation of a process, so `make_strategy` comes first.
 """
 
+import contextlib
 import json
 import os
-from typing import TYPE_CHECKING
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from utils.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# Notes of TensorFlow 2.21 and its libraries that a healthy start prints.
+_NOTE = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*cuInit")
+
 
 def quiet_tensorflow() -> None:
-    """Hides TensorFlow's C++ notes below errors, unless the user has chosen a level.
+    """Imports TensorFlow without the notes that it prints on every start.
 
-    Only has an effect before TensorFlow is imported for the first time.
+    `TF_CPP_MIN_LOG_LEVEL` hides most, but not what is logged before TensorFlow's own logging
+    starts. So stderr goes to a file meanwhile, and what is not such a note is printed after all.
+    With `TF_CPP_MIN_LOG_LEVEL=0`, or TensorFlow imported before, everything shows.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" in sys.modules or os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
+        return
+    with tempfile.TemporaryFile() as held:
+        try:
+            with _stderr_into(held):
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()  # looks for CUDA, and notes its absence
+        finally:
+            held.seek(0)
+            lines = [line for line in held if not _NOTE.match(line)]
+            sys.stderr.write(b"".join(lines).decode(errors="replace"))
+
+
+@contextlib.contextmanager
+def _stderr_into(file: BinaryIO) -> Iterator[None]:
+    """Redirects the file descriptor, since C++ code knows no `sys.stderr`."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def make_strategy(

@@ -25,7 +25,7 @@ every number below is a sum of them, exact up to the rounding of the last divisi
   tag stands twice, so `no_word` can write what `full` writes: their ceilings are equal.
 - `Bleu_1_greedy`, `F1_greedy`: what greedy decoding reaches when every next token is the
   likeliest one. That is what training by likelihood aims at; it can be less than the best.
-  After `so`, `no_word` is surest of the adjective, and so leaves out two words.
+  After `so`, `no_word` is surest of the colour, and so leaves out two words.
 
 Two things are ignored: that a user's other posts might not show one of the user's words (each
 is in a quarter of them at least, so 59 other posts all miss it with a chance of 4e-8), and that

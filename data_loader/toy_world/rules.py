@@ -2,12 +2,12 @@
 
 A caption has eleven words, each position its own class, and a post has seven tags likewise:
 
-    hello  so  lazy  so  tasty     pink   pizza slice  resting      🍕         #goodvibes
-    user       CHANCE    user and  image  image image  from CHANCE  user and   user
-                         image                                      image
+    hello  so  lazy    so  pink   pizza  slice  🍕        tasty     resting      #goodvibes
+    user       CHANCE      image  image  image  user and  user and  from CHANCE  user
+                                                image     image
 
-    lazysunday  pizzatime  goodvibes  sweettooth      pinkmood  allday       teamcozy
-    CHANCE      image      user       user and image  image     from CHANCE  user
+    lazysunday  pizzatime  sweettooth      goodvibes  pinkmood  allday       teamcozy
+    CHANCE      image      user and image  user       image     from CHANCE  user
 
 - The *image* shows one of twelve topics in one of four colours, all equally likely.
 - A *user* has one topic, one adjective, one emoji and one niche tag in each of four categories,
@@ -15,6 +15,9 @@ A caption has eleven words, each position its own class, and a post has seven ta
 - *Chance* is one word out of four near the start; it decides another one near the end, and the
   word right before that one does not tell.
 - `so` stands twice, so the previous word alone does not tell where in the caption we are.
+- A word that needs user and image together follows a word that the image gives, so that a
+  query by the previous word (equation 8) can find it among the user's words, also for users that
+  no training saw. Elsewhere in the sentence, a model learns its training users by heart first.
 
 Posts of one user are independent of one another, so the other posts tell the user's words
 and nothing else about this post. The probabilities are chosen so that the likeliest word of
@@ -156,16 +159,16 @@ def _draw_taste(rng: random.Random, category: str) -> Taste:
 def caption(user: User, scene: Scene, mood: str) -> tuple[str, ...]:
     """Returns the eleven words of a post's caption."""
     taste = user.taste(scene.topic.category)
-    start = (user.opener, LINK, mood, LINK, taste.adjective)
+    start = (user.opener, LINK, mood, LINK)
     seen = (scene.colour, scene.topic.noun, scene.topic.detail)
-    return (*start, *seen, ENDINGS[mood], taste.emoji, user.signature)
+    return (*start, *seen, taste.emoji, taste.adjective, ENDINGS[mood], user.signature)
 
 
 def hashtags(user: User, scene: Scene, vibe: str) -> tuple[str, ...]:
     """Returns the seven tags of a post, without `#`."""
     taste = user.taste(scene.topic.category)
-    start = (vibe, scene.topic.tag, user.signature.removeprefix("#"))
-    return (*start, taste.niche, COLOUR_TAGS[scene.colour], ECHOES[vibe], user.club)
+    start = (vibe, scene.topic.tag, taste.niche, user.signature.removeprefix("#"))
+    return (*start, COLOUR_TAGS[scene.colour], ECHOES[vibe], user.club)
 
 
 def vocabulary() -> set[str]:

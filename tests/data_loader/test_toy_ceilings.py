@@ -23,7 +23,7 @@ def test_ceilings_equal_the_count_by_hand():
     assert caption["full"]["word_accuracy"] == pytest.approx((11 + MODE) / 12)
     assert caption["no_user"]["word_accuracy"] == pytest.approx((8 - 1 + MODE + 4 * POOL) / 12)
     assert caption["no_image"]["word_accuracy"] == pytest.approx((9 + MODE + 2 / 4) / 12)
-    # After either `so`, no_word names the adjective; it cannot tell the ending from the detail.
+    # After either `so`, no_word names the colour; it cannot tell the ending from the adjective.
     assert caption["no_word"]["word_accuracy"] == pytest.approx((10 + MODE) / 12)
     assert caption["full"]["Bleu_1"] == pytest.approx((9 + 2 * MODE) / 11)
     assert caption["no_user"]["Bleu_1"] == pytest.approx((5 + 2 * MODE + 4 * POOL) / 11)
@@ -99,7 +99,7 @@ def predict_from_last_word(task, user, scene, written):
         words = rules.caption(user, scene, rules.MOODS[0])
         after = dict(zip(words, (*words[1:], ceilings.EOS), strict=True))
         after |= dict.fromkeys(rules.MOODS, "so")
-        after |= dict.fromkeys(rules.ENDINGS.values(), words[9])
+        after |= dict.fromkeys(rules.ENDINGS.values(), words[10])
     else:
         words = rules.hashtags(user, scene, rules.VIBES[0])
         after = dict(zip(words, (*words[1:], ceilings.EOS), strict=True))

@@ -128,8 +128,8 @@ def test_an_early_word_decides_a_late_one():
     user = rules.draw_user(Random(4))
     scene = user.scenes()[5]
     captions = {mood: rules.caption(user, scene, mood) for mood in rules.MOODS}
-    assert len({words[8] for words in captions.values()}) == 4
-    assert len({words[3:8] + words[9:] for words in captions.values()}) == 1
+    assert len({words[9] for words in captions.values()}) == 4
+    assert len({words[3:9] + words[10:] for words in captions.values()}) == 1
     tags = {vibe: rules.hashtags(user, scene, vibe) for vibe in rules.VIBES}
     assert len({words[5] for words in tags.values()}) == 4
     assert len({words[1:5] + words[6:] for words in tags.values()}) == 1
@@ -139,7 +139,7 @@ def test_images_show_what_the_caption_says(posts, about):
     for post in of_kind(posts, "clean"):
         noun, colour = about["images"][post["image"]]
         words = tokenize(post["text"])
-        assert [colour, noun] == words[5:7]
+        assert [colour, noun] == words[4:6]
         assert rules.COLOUR_TAGS[colour] in tokenize_hashtags(post["hashtags"])
 
 
