@@ -113,7 +113,7 @@ class Preparer:
     def __init__(self, recipe: Recipe):
         self._recipe = recipe
         self._dictionary = Dictionary(recipe.language) if recipe.language else None
-        self._words = _words_of(recipe)
+        self._words = words_of(recipe)
         source = SOURCES[recipe.source]
         extra = {}
         if recipe.source == "crawl":
@@ -164,7 +164,7 @@ def _work(recipe: Recipe, chunk: NamedTuple) -> tuple[int, Prepared]:
     return chunk.position, _preparer(recipe)(chunk)
 
 
-def _words_of(recipe: Recipe) -> Callable[[RawPost], list[str]]:
+def words_of(recipe: Recipe) -> Callable[[RawPost], list[str]]:
     """The function that gives a post's target words."""
     released, yfcc = recipe.tokenizer == "released", recipe.source == "yfcc"
     if recipe.task == "caption":
