@@ -27,8 +27,15 @@ def start(num_gpus, virtual_towers, **environment):
     )
 
 
+def finish(process):
+    try:
+        return process.communicate(timeout=300)
+    finally:
+        process.kill()
+
+
 def result(process):
-    output, errors = process.communicate(timeout=300)
+    output, errors = finish(process)
     assert process.returncode == 0, errors
     return json.loads(output.splitlines()[-1])
 
@@ -51,7 +58,7 @@ def test_the_cpu_is_one_replica_and_towers_are_several():
 
 def test_gpus_that_are_not_there_are_one_line_with_both_ways_out():
     process = start(4, 0)
-    _, errors = process.communicate(timeout=300)
+    _, errors = finish(process)
     assert process.returncode == 2
     last = errors.splitlines()[-1]
     assert last == (
