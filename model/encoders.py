@@ -23,9 +23,10 @@ RANDOM_EXTRACTOR = "resnet101_random"
 CALIBRATION = f"{RANDOM_EXTRACTOR}.npz"
 CALIBRATION_IMAGES = 48
 SEED = 0
-# With random weights, what 29 residual branches add only drowns the picture: they are turned down.
-# (Linear classifiers on 256 pictures of the toy world tell topics with 94%, and 73% without this.)
-BRANCH_SCALE = 0.3
+# The scale of the residual branches beside an identity, zero as networks begin their training with
+# (Goyal et al., 2017): with random weights, what they add only drowns the picture. (Linear
+# classifiers on 256 toy pictures tell 97% of topics and 98% of colours; with a scale of 1, 73, 65.)
+BRANCH_SCALE = 0.0
 DOWNLOAD = "scripts/download_pretrained_resnet_101.sh"
 
 
