@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from configuration import Config, EvalConfig
+from configuration import LARGEST_SEED, Config, EvalConfig, check_positive, check_range
 from data_loader.pipeline import Posts, distribute, open_posts
 from data_loader.view import VOCABULARY, View, open_view
 from utils.command_line import parse
-from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
+from utils.devices import is_one_of_several_workers, make_strategy
 from utils.errors import UserError, run_command
 from utils.files import sha256, write_json
 from utils.metrics import Scores, hashtag_details, score_details
@@ -26,7 +26,6 @@ def main() -> None:
     """Configuration, data, model, decoding, scores."""
     options = parse(EvalConfig)
     check(options)
-    quiet_tensorflow()
     run_dir = options.run_dir or newest_run(options.runs_dir)
     saved = RunFolder.open(run_dir).configuration
     config = Config.from_dict(saved)
@@ -43,14 +42,12 @@ def main() -> None:
 
 def check(options: EvalConfig) -> None:
     """Refuses what would fail after the work, before it."""
-    for name, low in (("batch_size", 1), ("beam_size", 1), ("limit", 1), ("tags_per_post", 1)):
-        value = getattr(options, name)
-        if value is not None and value < low:
-            raise UserError(f"--{name} is {value}; expected at least {low}")
+    for name in ("batch_size", "beam_size", "limit", "tags_per_post"):
+        check_range(name, getattr(options, name), 1)
+    check_range("seed", options.seed, 0, LARGEST_SEED)
     if options.sample and options.beam_size > 1:
         raise UserError("--sample draws one caption per post: leave out --beam_size")
-    if not options.temperature > 0:
-        raise UserError(f"--temperature is {options.temperature}; expected a positive number")
+    check_positive("temperature", options.temperature)
     if is_one_of_several_workers():
         raise UserError("eval runs in one process: unset TF_CONFIG, or start a single task")
 
@@ -61,6 +58,15 @@ def check_vocabulary(saved: dict, run_dir: Path, view: View) -> None:
         raise UserError(
             f"{run_dir} was trained with another vocabulary than {view.folder} has: give the "
             "--data_dir of its training, or train again"
+        )
+
+
+def check_width(image_dim: int, posts: Posts, run_dir: Path) -> None:
+    """Refuses features of another network than the run was trained on."""
+    if posts.features and posts.features.dim != image_dim:
+        raise UserError(
+            f"{posts.features.path} has features of width {posts.features.dim}, but {run_dir} was "
+            f"trained on width {image_dim}: extract the features that it was trained on"
         )
 
 
@@ -93,17 +99,18 @@ def run_model(
     Returns:
         Rows of predictions, and numbers by name.
     """
-    from model.evaluation import decode_subset, teacher_forced_scores
+    from model.evaluation import decode_subset, teacher_forced_posts
     from model.saving import load_captioner
 
     with strategy.scope():
         captioner, found = load_captioner(
             config.model, run_dir, options.checkpoint, config.train.precision
         )
+    check_width(found.state["sizes"]["image_dim"], posts, run_dir)
     print(f"{run_dir}, step {found.step}: {len(posts):,} posts of {posts.subset.name}")
     batch = options.batch_size * strategy.num_replicas_in_sync
-    forced = distribute(strategy, posts, posts.rows, batch)
-    values = teacher_forced_scores(strategy, captioner, forced)
+    batches = distribute(strategy, posts, posts.rows, batch)
+    forced = teacher_forced_posts(strategy, captioner, batches)
     decoded = decode_subset(
         strategy,
         captioner,
@@ -112,8 +119,13 @@ def run_model(
         **decoding_options(options),
     )
     left_out = sum(posts.left_out.values())
-    numbers = {**values, "posts": len(posts), "posts_left_out": left_out, "step": found.step}
-    return prediction_rows(view, posts, decoded), numbers
+    numbers = {
+        **forced.scores(),
+        "posts": len(posts),
+        "posts_left_out": left_out,
+        "step": found.step,
+    }
+    return prediction_rows(view, posts, decoded, forced), numbers
 
 
 def decoding_options(options: EvalConfig) -> dict:
@@ -129,11 +141,10 @@ def separate_tags(options: EvalConfig, config: Config, view: View) -> int | None
     return options.tags_per_post or max(1, round(view.subsets["train"].caption_length.mean()))
 
 
-def prediction_rows(view: View, posts: Posts, decoded) -> list[dict]:
-    """What predictions.jsonl holds, in canonical order."""
+def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
+    """What predictions.jsonl holds, in the order of the posts (both are sorted by row)."""
     subset, rows = posts.subset, []
-    for place in np.argsort(decoded.rows, kind="stable"):
-        row = int(decoded.rows[place])
+    for place, row in enumerate(decoded.rows.tolist()):
         words = view.vocabulary.decode(decoded.ids[place])
         rows.append(
             {
@@ -143,6 +154,8 @@ def prediction_rows(view: View, posts: Posts, decoded) -> list[dict]:
                 "prediction": " ".join(words),
                 "references": [subset.text("reference", row)],
                 "log_probability": _number(decoded.scores[place]),
+                "words": int(forced.targets[place]),
+                "words_correct": int(forced.correct[place]),
             }
         )
     return rows

@@ -1,6 +1,6 @@
 """Runs a captioner over a subset: teacher-forced scores and decoded captions, every post once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,14 +8,15 @@ import tensorflow as tf
 
 from model.captioner import EOS, Captioner
 from model.decoding import decode, most_probable_words
-from model.training import make_validation_step
+from model.losses import sums_by_post
+from model.training import Sums, make_validation_step
 
 
 class Decoded(NamedTuple):
     """Captions by post.
 
     Attributes:
-        rows: [N] int64, which post of the subset.
+        rows: [N] int32, which post of the subset.
         ids: [N, L] int32, the best caption's words, without EOS, 0 after the end.
         scores: [N], its log probability; NaN for separate tags.
     """
@@ -25,10 +26,39 @@ class Decoded(NamedTuple):
     scores: np.ndarray
 
 
+class Forced(NamedTuple):
+    """Teacher-forced sums by post, over its words and EOS.
+
+    Attributes:
+        rows: [N] int32, which post of the subset.
+        loss: [N], negative log probabilities.
+        correct: [N], targets that are the most probable word.
+        targets: [N].
+    """
+
+    rows: np.ndarray
+    loss: np.ndarray
+    correct: np.ndarray
+    targets: np.ndarray
+
+    def scores(self) -> dict[str, float]:
+        """Mean loss per target word, perplexity and per-word accuracy."""
+        return word_scores(self.loss.sum(), self.correct.sum(), self.targets.sum())
+
+
+def word_scores(loss: float, correct: float, targets: float) -> dict[str, float]:
+    """Means of sums over target words (EOS is one too)."""
+    mean = float(loss) / max(targets, 1)
+    with np.errstate(over="ignore"):
+        perplexity = float(np.exp(mean))
+    accuracy = float(correct) / max(targets, 1)
+    return {"loss": mean, "perplexity": perplexity, "word_accuracy": accuracy}
+
+
 def teacher_forced_scores(
     strategy: tf.distribute.Strategy, captioner: Captioner, batches: Iterable
 ) -> dict[str, float]:
-    """Mean loss per target word, perplexity and per-word accuracy (EOS is a target too).
+    """`word_scores` of a subset, summed over all replicas and workers.
 
     Args:
         strategy: where replicas run.
@@ -39,11 +69,18 @@ def teacher_forced_scores(
     totals = np.zeros(3)
     for batch in batches:
         totals += [float(value) for value in step(batch)]
-    loss, correct, targets = totals
-    mean = loss / max(targets, 1)
-    with np.errstate(over="ignore"):
-        perplexity = float(np.exp(mean))
-    return {"loss": mean, "perplexity": perplexity, "word_accuracy": correct / max(targets, 1)}
+    return word_scores(*totals)
+
+
+def teacher_forced_posts(
+    strategy: tf.distribute.Strategy, captioner: Captioner, batches: Iterable
+) -> Forced:
+    """The same by post, in one process: for standard errors, and to look at single posts."""
+
+    def replica(batch):
+        return batch["row"], *sums_by_post(captioner.forward(batch), tf.size(batch["row"]))
+
+    return Forced(*_run_all(strategy, replica, batches))
 
 
 def decode_subset(
@@ -70,13 +107,19 @@ def decode_subset(
         hypotheses = decode(captioner, batch, **options)
         return batch["row"], hypotheses.ids[:, 0], hypotheses.scores[:, 0]
 
+    rows, ids, scores = _run_all(strategy, replica, batches)
+    return Decoded(rows, _without_end(ids), scores)
+
+
+def _run_all(strategy: tf.distribute.Strategy, replica, batches: Iterable) -> list[np.ndarray]:
+    """Runs `replica` on every batch; its outputs [B, ...] of all batches and replicas, joined."""
+
     @tf.function(input_signature=[batches.element_spec])
     def step(batch):
         return strategy.run(replica, args=(batch,))
 
     parts = [_local(strategy, step(batch)) for batch in batches]
-    rows, ids, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Decoded(rows.astype(np.int64), _without_end(ids), scores)
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _local(strategy: tf.distribute.Strategy, values) -> list[np.ndarray]:

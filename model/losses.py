@@ -20,3 +20,13 @@ def correct_words(outputs: Outputs) -> tf.Tensor:
     """How many targets are the most probable word: the numerator of the per-word accuracy."""
     best = tf.argmax(outputs.logits, -1, output_type=outputs.targets.dtype)
     return tf.reduce_sum(tf.cast(best == outputs.targets, outputs.logits.dtype))
+
+
+def sums_by_post(outputs: Outputs, posts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Loss, most probable words and targets of each post: three times [posts]."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(outputs.targets, outputs.logits)
+    best = tf.argmax(outputs.logits, -1, output_type=outputs.targets.dtype)
+    hits = tf.cast(best == outputs.targets, losses.dtype)
+    post = tf.cast(outputs.index[:, 0], tf.int32)
+    columns = (losses, hits, tf.ones_like(losses))
+    return tuple(tf.math.unsorted_segment_sum(column, post, posts) for column in columns)

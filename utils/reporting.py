@@ -1,5 +1,6 @@
 """What a training run tells: its log, TensorBoard, and one line in the terminal."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +37,13 @@ class Reporter:
         for record in run.records():
             self._write_events(record)
         self._bar = tqdm(
-            total=total_steps, initial=step, unit="step", disable=not bar, dynamic_ncols=True
+            total=total_steps,
+            initial=step,
+            unit="step",
+            disable=not bar,
+            dynamic_ncols=True,
+            # In a file, each refresh is a line of its own.
+            mininterval=0.1 if sys.stderr.isatty() else 20,
         )
 
     def advance(self, steps: int = 1) -> None:
@@ -68,7 +75,7 @@ class Reporter:
         shown = {"loss": "loss {:.4f}", "posts_per_second": "{:.1f} posts/s"}
         parts = [text.format(numbers[name]) for name, text in shown.items() if name in numbers]
         if parts:
-            self._bar.set_postfix_str(", ".join(parts))
+            self._bar.set_postfix_str(", ".join(parts), refresh=sys.stderr.isatty())
 
     def _write_events(self, record: Mapping[str, Any]) -> None:
         event = _event(record)

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from model.captioner import EOS
 from model.decoding import decode
-from model.evaluation import decode_subset, teacher_forced_scores
+from model.evaluation import decode_subset, teacher_forced_posts, teacher_forced_scores
 from model.optimizer import Adam
 from model.training import StepOptions, make_train_step
-from tests.model.tiny import VARIANTS, make, make_batch
+from tests.model.tiny import VARIANTS, make, make_batch, take
 
 ROOT = Path(__file__).parents[2]
 DEVICE = tf.distribute.OneDeviceStrategy("/cpu:0")
@@ -20,6 +20,10 @@ DEVICE = tf.distribute.OneDeviceStrategy("/cpu:0")
 
 def dataset_of(batch, size):
     return tf.data.Dataset.from_tensor_slices(batch).batch(size)
+
+
+def distributed(batch, size):
+    return DEVICE.experimental_distribute_dataset(dataset_of(batch, size))
 
 
 def train(model, batch, steps, options=StepOptions(), rate=0.01):  # noqa: B008
@@ -76,7 +80,7 @@ def test_two_towers_learn_what_one_device_learns(variant):
 def test_scores_are_means_over_all_words():
     model = make()
     batch = make_batch(model, posts=7)
-    data = DEVICE.experimental_distribute_dataset(dataset_of(batch, 3))
+    data = distributed(batch, 3)
     scores = teacher_forced_scores(DEVICE, model, data)
     outputs = model.forward(batch)
     gains = tf.nn.log_softmax(outputs.logits).numpy()
@@ -90,7 +94,7 @@ def test_scores_are_means_over_all_words():
 def test_every_post_is_decoded_once():
     model = make(seed=1)
     batch = make_batch(model, posts=7)
-    data = DEVICE.experimental_distribute_dataset(dataset_of(batch, 3))
+    data = distributed(batch, 3)
     result = decode_subset(DEVICE, model, data)
     assert list(result.rows) == list(range(7))
     whole = decode(model, batch).ids[:, 0].numpy()
@@ -103,7 +107,20 @@ def test_every_post_is_decoded_once():
 def test_separate_tags_have_the_asked_number():
     model = make("nowo-noquery")
     batch = make_batch(model, posts=5)
-    data = DEVICE.experimental_distribute_dataset(dataset_of(batch, 3))
+    data = distributed(batch, 3)
     result = decode_subset(DEVICE, model, data, separate_tags=4)
     assert result.ids.shape == (5, 4)
     assert (result.ids > 3).all()
+
+
+def test_sums_by_post_add_up_to_the_scores():
+    model = make()
+    batch = make_batch(model, posts=7)
+    forced = teacher_forced_posts(DEVICE, model, distributed(batch, 3))
+    assert list(forced.rows) == list(range(7))
+    np.testing.assert_array_equal(forced.targets, batch["caption_length"].numpy() + 1)
+    alone = teacher_forced_scores(DEVICE, model, distributed(take(batch, [5]), 3))
+    assert forced.loss[5] / forced.targets[5] == pytest.approx(alone["loss"], rel=1e-5)
+    assert forced.correct[5] / forced.targets[5] == pytest.approx(alone["word_accuracy"])
+    together = teacher_forced_scores(DEVICE, model, distributed(batch, 3))
+    assert forced.scores() == pytest.approx(together, rel=1e-5)
