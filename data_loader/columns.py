@@ -116,7 +116,7 @@ def write_array(path: Path, array: np.ndarray) -> dict:
                 write_all(file, data[start : start + PIECE])
             os.fsync(file.fileno())
     except OSError as error:
-        raise disk_error(path, size, error) from error
+        raise disk_error(path, error, size) from error
     shape = list(array.shape)
     return {"dtype": array.dtype.str, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
 
@@ -128,12 +128,11 @@ def write_all(file: io.FileIO, data: bytes | memoryview) -> None:
         written += file.write(data[written:])
 
 
-def disk_error(path: Path, size: int, error: OSError) -> UserError:
-    """Words for a failed write."""
+def disk_error(path: Path, error: OSError, size: int = 0) -> UserError:
+    """Words for a failed write of `size` bytes (0: not known)."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(
-            f"no space left for {path} ({size / 1e6:.1f} MB): free some or choose another folder"
-        )
+        needed = f" ({size / 1e6:.1f} MB)" if size else ""
+        return UserError(f"no space left for {path}{needed}: free some or choose another folder")
     return UserError(f"cannot write {path}: {error.strerror or error}")
 
 

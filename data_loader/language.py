@@ -13,7 +13,6 @@ from utils.errors import UserError
 if TYPE_CHECKING:
     import enchant
 
-LONGEST_WORD = 60  # characters; what is longer is no word, and dictionaries refuse it anyway
 CACHED_WORDS = 1 << 20
 
 _NOT_COUNTED = regex.compile(r"[#@]\w[\w.\-]*(?:'s\b)?|\w*\d\w*")  # also 20th and b4
@@ -48,8 +47,6 @@ class Dictionary:
 
     def _look_up(self, word: str) -> bool:
         """Whether a word is known as written, in lower case, or as a name or noun ("london")."""
-        if len(word) > LONGEST_WORD:
-            return False
         forms = dict.fromkeys((word, word.lower(), word.capitalize()))
         return any(self._dictionary.check(form) for form in forms)
 

@@ -10,14 +10,15 @@ Rows of a subset are in canonical order (user, time, post id), whatever made the
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from data_loader.columns import Columns, open_columns, write_columns
+from data_loader.columns import Columns, disk_error, open_columns, write_columns
 from data_loader.features import read_image_names
 from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
 from data_loader.vocabulary import Vocabulary
@@ -202,7 +203,7 @@ def write_view(
     """
     root, name = Path(root), view_name(task, split, context)
     settings = {**(settings or {}), "task": task, "split": split, "context": context}
-    with locked_root(root):
+    with locked_root(root), _disk_errors_in_words(root / name):
         if (root / name).exists() and not overwrite:
             raise UserError(f"{root / name} exists; add --overwrite to replace it")
         with replacing_folder(root / name) as folder:
@@ -219,6 +220,15 @@ def write_view(
             }
             write_json(folder / DESCRIPTION, description)
     return root / name
+
+
+@contextmanager
+def _disk_errors_in_words(folder: Path) -> Iterator[None]:
+    """Turns what a full or read-only disk raises into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(folder, error) from error
 
 
 def _with_image_rows(root: Path, columns: Mapping) -> dict:

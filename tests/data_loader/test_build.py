@@ -114,12 +114,13 @@ def test_columns_hold_what_the_posts_say(options):
 
 def test_rows_are_in_canonical_order_whatever_the_order_of_the_input(options, tmp_path):
     view = build(options)
-    write_crawl(options.input, sorted(crawl_records()[:60], key=lambda r: r["created_at"]))
+    write_crawl(options.input, crawl_records()[59::-1])
     other = build(replace(options, out=tmp_path / "other"))
-    for name, subset in view.subsets.items():
+    for name, subset in other.subsets.items():
         order = list(zip(subset.user.tolist(), subset.created_at.tolist(), strict=True))
         assert order == sorted(order) and len(subset)
-        assert subset.columns.texts("post_id") == other.subsets[name].columns.texts("post_id")
+        np.testing.assert_array_equal(subset.user, view.subsets[name].user)
+        assert subset.columns.texts("post_id") == view.subsets[name].columns.texts("post_id")
 
 
 def test_any_number_of_processes_gives_the_same_files(options, tmp_path, monkeypatch):
@@ -277,6 +278,15 @@ def test_changed_input_is_noticed(options):
         build(options)
 
 
+def test_other_lent_images_are_noticed(options, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("a.jpg\n")
+    build(replace(options, images_list=names))
+    names.write_text("b.jpg\n")
+    with pytest.raises(UserError, match="input_sha256"):
+        build(replace(options, images_list=names))
+
+
 def test_a_build_that_fails_leaves_nothing(options, monkeypatch):
     def fails(*_, **__):
         raise OSError(28, "No space left on device")
@@ -328,7 +338,8 @@ def test_long_test_posts_of_a_published_data_set_are_cut_and_said(tmp_path):
     path.write_text(json.dumps(content))
     view = build(BuildOptions("instapic", tmp_path, out=tmp_path / "d", jobs=1))
     test1 = view.subsets["test1"]
-    assert test1.caption_length.max() == 15 and len(test1.text("reference", 0).split()) == 20
+    assert test1.caption_length.max() == 15 == test1.caption_ids[0].astype(bool).sum()
+    assert len(test1.text("reference", 0).split()) == 20
     assert any("1 test posts are longer than 15 words" in note for note in view.report["notes"])
 
 

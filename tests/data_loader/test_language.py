@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_loader.language import LONGEST_WORD, Dictionary, countable_words
+from data_loader.language import Dictionary, countable_words
 from utils.errors import UserError
 
 
@@ -43,7 +43,7 @@ def test_countable_words(text, words):
         ("LOVE it", (0, 2)),
         ("heute gehen wir schwimmen the", (4, 5)),
         ("😂 #foo @bar", (0, 0)),
-        ("x" * (LONGEST_WORD + 1), (1, 1)),
+        ("x" * 100_000, (1, 1)),
         ("\ud83d broken \0 text", (0, 2)),
     ],
 )

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from data_loader.columns import open_columns, write_columns
 from data_loader.root import append_images, locked_root
 from data_loader.view import UNKNOWN_TIME, list_views, open_view, view_name, write_view
 from data_loader.vocabulary import Vocabulary
@@ -114,7 +115,7 @@ def test_a_failed_rename_keeps_the_view_that_was_there(tmp_path, monkeypatch):
     def fails(path):
         raise OSError("disk gone")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk gone"):
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="disk gone"):
         patch.setattr("utils.files.fsync_tree", fails)
         write_small(tmp_path, overwrite=True)
     assert len(open_view(tmp_path).subsets["train"]) == 11
@@ -133,6 +134,19 @@ def test_a_column_cut_short_names_the_rebuild_command(tmp_path):
     os.truncate(folder / "train" / "caption_ids.npy", 200)
     with pytest.raises(UserError, match=r"train/caption_ids\.npy is damaged.*make it --overwrite"):
         open_view(tmp_path)
+
+
+def test_a_column_of_another_view_is_found(tmp_path):
+    folder = write_small(tmp_path)
+    write_columns(folder / "val", {**open_columns_of(folder / "test"), "image_row": np.arange(4)})
+    with pytest.raises(UserError, match=r"val/caption_ids\.npy has 4 rows, not 3"):
+        open_view(tmp_path)
+
+
+def open_columns_of(folder):
+    columns = open_columns(folder)
+    names = (path.stem for path in folder.glob("*.npy") if path.stem.count(".") == 0)
+    return {name: np.array(columns[name]) for name in names}
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"format": 99}'])
