@@ -4,6 +4,7 @@ Precedence is preset, then flags. The result is resolved once; `eval` reads it b
 """
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,19 @@ Task = Literal["caption", "hashtag"]
 Split = Literal["users", "posts", "shipped"]
 UserContext = Literal["others", "previous", "all"]
 Precision = Literal["float32", "bfloat16", "float64"]
+# Spelled out, so that --help lists them; a test holds them to `PRESETS`.
+Preset = Literal[
+    "csmn-p5",
+    "csmn-r5c",
+    "csmn-nocnn-p5",
+    "csmn-nouc-p5",
+    "csmn-nowo-p5",
+    "csmn-w20-p5",
+    "csmn-w80-p5",
+    "csmn-w100-p5",
+]
+
+LARGEST_SEED = 2**31 - 1  # TensorFlow's stateless random operations take int32 here
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,7 @@ class TrainConfig:
 class Config:
     """Trains a captioner; resumes where the run folder stands."""
 
-    preset: str = "csmn-p5"
+    preset: Preset = "csmn-p5"
     """Named settings that the other flags change."""
     run_dir: Path | None = None
     """Folder of the run; by default runs/<preset>-<task>-<split>-<context>."""
@@ -231,12 +245,13 @@ def check(config: Config) -> None:
     model, train = config.model, config.train
     least = {"user_words": 5, "word_slots": 5, "word_dim": 1, "memory_dim": 1, "channels": 1}
     for name, low in least.items():
-        _at_least(name, getattr(model, name), low)
+        check_range(name, getattr(model, name), low)
     for name in ("batch_size", "epochs", "decay_every", "checkpoint_every", "report_every"):
-        _at_least(name, getattr(train, name), 1)
-    _at_least("keep_checkpoints", train.keep_checkpoints, 0)
-    if not train.learning_rate > 0:
-        raise UserError(f"--learning_rate is {train.learning_rate}; expected a positive number")
+        check_range(name, getattr(train, name), 1)
+    check_range("keep_checkpoints", train.keep_checkpoints, 0)
+    check_range("seed", train.seed, 0, LARGEST_SEED)
+    for name in ("learning_rate", "learning_rate_decay", "clip_norm"):
+        check_positive(name, getattr(train, name))
     if model.image_memory == "none" and not model.user_context and not model.word_memory:
         raise UserError("no memory is left: keep --image_memory, --user_context or --word_memory")
     if not model.word_query and model.word_memory:
@@ -245,18 +260,36 @@ def check(config: Config) -> None:
         raise UserError("--released_mask_bug belongs to --spec released")
 
 
-def _at_least(name: str, value: int, low: int) -> None:
-    if value < low:
-        raise UserError(f"--{name} is {value}; expected at least {low}")
+def check_range(name: str, value: int | None, low: int, high: float = math.inf) -> None:
+    """Refuses a number outside of `low` to `high`; None, a flag that was not given, passes.
+
+    Raises:
+        UserError: names the flag.
+    """
+    if value is not None and not low <= value <= high:
+        limit = f"at least {low}" if value < low else f"at most {high}"
+        raise UserError(f"--{name} is {value}; expected {limit}")
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Refuses what is no positive finite number; None passes.
+
+    Raises:
+        UserError: names the flag.
+    """
+    if value is not None and not 0 < value < math.inf:
+        raise UserError(f"--{name} is {value}; expected a positive number")
 
 
 def _find_preset(args: Sequence[str]) -> str:
-    for place, arg in enumerate(args):
-        if arg == "--preset" and place + 1 < len(args):
-            return args[place + 1]
-        if arg.startswith("--preset="):
-            return arg.split("=", 1)[1]
-    return "csmn-p5"
+    """The value of the last --preset, which is the one that the parser takes too."""
+    found = "csmn-p5"
+    for arg, following in zip(args, [*args[1:], None], strict=True):
+        if arg == "--preset" and following is not None:
+            found = following
+        elif arg.startswith("--preset="):
+            found = arg.split("=", 1)[1]
+    return found
 
 
 def _plain(value):

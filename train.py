@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Iterator
 
 from configuration import Config, parse_config
-from data_loader.pipeline import Posts, distribute, epoch_order, open_posts, steps_per_epoch
+from data_loader.pipeline import Posts, distribute, epoch_order, open_posts
 from data_loader.view import VOCABULARY, View, open_view
-from utils.devices import is_chief, make_strategy, quiet_tensorflow
+from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
 from utils.files import sha256, write_bytes
 from utils.run_folder import RunFolder
@@ -33,14 +33,13 @@ MAY_CHANGE = (
 def main() -> None:
     """Configuration, data, devices, run folder, model, loop."""
     config = parse_config()
-    quiet_tensorflow()
     data = config.data
     view = open_view(data.data_dir, data.task, data.split, data.context)
     training, validation = open_subset(config, view, "train"), open_subset(config, view, "val")
     config = with_extractor(config, training)
     strategy = make_strategy(config.train.num_gpus, config.train.virtual_towers, config.train.fast)
     print_settings(config, training, validation, strategy)
-    with open_run(config, view, strategy) as run:
+    with open_run(config, view, training, strategy) as run:
         trainer = make_trainer(config, view, training, validation, strategy, run)
         with contextlib.closing(trainer.sink):
             ended = trainer.run()
@@ -86,13 +85,22 @@ def print_settings(config: Config, training: Posts, validation: Posts | None, st
 
 
 @contextlib.contextmanager
-def open_run(config: Config, view: View, strategy) -> Iterator[RunFolder | None]:
-    """The locked run folder; None in a worker that is not the chief."""
+def open_run(config: Config, view: View, training: Posts, strategy) -> Iterator[RunFolder | None]:
+    """The locked run folder; None in a worker that is not the chief.
+
+    The posts are part of what a resumed run must find as it was: one more or less, because
+    features were extracted meanwhile, and the order of every epoch is another.
+    """
     if not is_chief(strategy):
         yield None
         return
     vocabulary = view.folder / VOCABULARY
-    settings = {**config.to_dict(), "vocabulary_sha256": sha256(vocabulary)}
+    posts = {"number": len(training), "fingerprint": training.fingerprint()}
+    settings = {
+        **config.to_dict(),
+        "vocabulary_sha256": sha256(vocabulary),
+        "training_posts": posts,
+    }
     with RunFolder.create_or_resume(config.run_dir, settings, MAY_CHANGE) as run:
         write_bytes(run.path / VOCABULARY, vocabulary.read_bytes())
         yield run
@@ -144,8 +152,7 @@ def make_trainer(
         sink,
         train,
         options,
-        progress.step,
-        progress.best_loss,
+        progress,
     )
 
 
@@ -181,7 +188,7 @@ def make_feed(
     return Feed(
         training=train_batches,
         validation=validation_batches if validation else None,
-        steps_per_epoch=steps_per_epoch(len(training), batch),
+        posts=len(training),
         global_batch=batch,
     )
 

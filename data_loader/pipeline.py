@@ -5,7 +5,9 @@ The order of an epoch is a function of (seed, epoch) alone, and step t takes row
 interruption changes which posts share a step. Nothing is dropped; a part may be empty.
 """
 
+import hashlib
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,13 @@ class Posts:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def fingerprint(self) -> str:
+        """Which posts these are, in few digits: `(seed, epoch)` order others differently."""
+        digest = hashlib.sha256(self.rows.astype("<i8").tobytes())
+        for column in (self.subset.caption_length, self.subset.image_row):
+            digest.update(column[self.rows].astype("<i4").tobytes())
+        return digest.hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """One batch of the given subset rows [B]; `model/captioner.py` has the schema.
@@ -163,6 +172,7 @@ def make_dataset(
     global_batch: int,
     first_step: int = 0,
     context: "tf.distribute.InputContext | None" = None,
+    errors: list[Exception] | None = None,
 ) -> "tf.data.Dataset":
     """Batches of the steps from `first_step` on, one element per step and replica of this worker.
 
@@ -172,6 +182,7 @@ def make_dataset(
         global_batch: G, posts per step over all replicas.
         first_step: where an interrupted epoch goes on.
         context: of `strategy.distribute_datasets_from_function`; None for a single device.
+        errors: where an exception of `posts.gather` is kept, since TensorFlow changes it.
     """
     import tensorflow as tf
 
@@ -182,7 +193,12 @@ def make_dataset(
 
     def gather(element: np.ndarray) -> list[np.ndarray]:
         step, part = divmod(int(element), own)
-        batch = posts.gather(replica_part(order, global_batch, step, offset + part, parts))
+        try:
+            batch = posts.gather(replica_part(order, global_batch, step, offset + part, parts))
+        except Exception as error:
+            if errors is not None:
+                errors.append(error)
+            raise
         return [batch[name] for name in signature]
 
     signature = {name: _spec(array) for name, array in posts.gather(order[:0]).items()}
@@ -202,17 +218,51 @@ def make_dataset(
     return elements.map(load, num_parallel_calls=2, deterministic=True).prefetch(2 * own)
 
 
+class Batches:
+    """A distributed data set whose errors arrive as they were raised.
+
+    TensorFlow turns an exception of `Posts.gather`, such as that of a damaged feature row, into one
+    of its own, with a traceback for a message.
+
+    Attributes:
+        element_spec: of one step's batch.
+    """
+
+    def __init__(
+        self,
+        strategy: "tf.distribute.Strategy",
+        make: Callable[["tf.distribute.InputContext"], "tf.data.Dataset"],
+        errors: list[Exception],
+    ):
+        self._dataset = strategy.distribute_datasets_from_function(make)
+        self._errors = errors
+        self.element_spec = self._dataset.element_spec
+
+    def __iter__(self) -> Iterator[dict]:
+        import tensorflow as tf
+
+        try:
+            yield from self._dataset
+        except tf.errors.OpError:
+            if self._errors:
+                raise self._errors[0] from None
+            raise
+
+
 def distribute(
     strategy: "tf.distribute.Strategy",
     posts: Posts,
     order: np.ndarray,
     global_batch: int,
     first_step: int = 0,
-) -> "tf.distribute.DistributedDataset":
+) -> Batches:
     """`make_dataset` for every replica of a strategy; one element is one step."""
-    return strategy.distribute_datasets_from_function(
-        lambda context: make_dataset(posts, order, global_batch, first_step, context)
-    )
+    errors: list[Exception] = []
+
+    def make(context: "tf.distribute.InputContext") -> "tf.data.Dataset":
+        return make_dataset(posts, order, global_batch, first_step, context, errors)
+
+    return Batches(strategy, make, errors)
 
 
 def _spec(array: np.ndarray) -> "tf.TensorSpec":

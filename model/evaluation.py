@@ -43,20 +43,24 @@ class Forced(NamedTuple):
 
     def scores(self) -> dict[str, float]:
         """Mean loss per target word, perplexity and per-word accuracy."""
-        return word_scores(self.loss.sum(), self.correct.sum(), self.targets.sum())
+        sums = (column.sum(dtype=np.float64) for column in self[1:])
+        return word_scores(*sums)
 
 
 def word_scores(loss: float, correct: float, targets: float) -> dict[str, float]:
     """Means of sums over target words (EOS is one too)."""
-    mean = float(loss) / max(targets, 1)
+    targets = max(float(targets), 1.0)
+    mean = float(loss) / targets
     with np.errstate(over="ignore"):
         perplexity = float(np.exp(mean))
-    accuracy = float(correct) / max(targets, 1)
-    return {"loss": mean, "perplexity": perplexity, "word_accuracy": accuracy}
+    return {"loss": mean, "perplexity": perplexity, "word_accuracy": float(correct) / targets}
 
 
 def teacher_forced_scores(
-    strategy: tf.distribute.Strategy, captioner: Captioner, batches: Iterable
+    strategy: tf.distribute.Strategy,
+    captioner: Captioner,
+    batches: Iterable,
+    step: Callable[..., Sums] | None = None,
 ) -> dict[str, float]:
     """`word_scores` of a subset, summed over all replicas and workers.
 
@@ -64,8 +68,9 @@ def teacher_forced_scores(
         strategy: where replicas run.
         captioner: the model.
         batches: a distributed data set, finite.
+        step: of `make_validation_step`, for who scores often; without it, one is compiled.
     """
-    step = make_validation_step(strategy, captioner, batches.element_spec)
+    step = step or make_validation_step(strategy, captioner, batches.element_spec)
     totals = np.zeros(3)
     for batch in batches:
         totals += [float(value) for value in step(batch)]

@@ -2,22 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from model.build import Settings, build_captioner
 from model.captioner import Captioner
 from model.optimizer import Adam
+from model.trainer import Progress
 from utils import checkpoint
 from utils.errors import UserError
 from utils.reporting import Reporter
-
-
-class Progress(NamedTuple):
-    """Where a run stands."""
-
-    step: int = 0
-    best_loss: float = float("inf")
-    global_batch: int | None = None
 
 
 class RunSink:
@@ -79,11 +72,18 @@ def resume(run_dir: Path, captioner: Captioner, optimizer: Adam) -> Progress:
     checkpoint.check_names(found.optimizer, optimizer.slots(), where)
     captioner.parameters.assign(found.weights)
     optimizer.load(found.optimizer)
-    best = found.state["best_loss"]
+    return _progress(found.step, found.state)
+
+
+def _progress(step: int, state: Mapping[str, Any]) -> Progress:
+    """What `Trainer` has put into a checkpoint's state."""
+    best = state["best_loss"]
     return Progress(
-        step=found.step,
+        step=step,
+        epoch=state["epoch"],
         best_loss=float("inf") if best is None else best,
-        global_batch=found.state["global_batch"],
+        recent_losses=tuple(state["recent_losses"]),
+        global_batch=state["global_batch"],
     )
 
 

@@ -4,6 +4,8 @@ It knows neither files nor flags: batches come from a function of (epoch, first 
 to be kept goes to `save` and `report`.
 """
 
+import itertools
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
@@ -14,7 +16,7 @@ import tensorflow as tf
 from model.captioner import Captioner
 from model.evaluation import teacher_forced_scores
 from model.optimizer import Adam, learning_rate
-from model.training import StepOptions, make_train_step
+from model.training import StepOptions, make_train_step, make_validation_step
 from utils.interrupts import StopRequest
 from utils.reporting import require_finite
 
@@ -36,14 +38,43 @@ class Feed(NamedTuple):
     Attributes:
         training: (epoch, first step of the epoch) to a distributed data set of its other steps.
         validation: to a distributed data set of all validation posts; None without any.
-        steps_per_epoch: at least 1.
-        global_batch: posts per step over all replicas.
+        posts: training posts, at least 1; each is seen once per epoch.
+        global_batch: posts per step over all replicas; an epoch's last step may have fewer.
     """
 
     training: Callable[[int, int], Iterable]
     validation: Callable[[], Iterable] | None
-    steps_per_epoch: int
+    posts: int
     global_batch: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that see every post once."""
+        return math.ceil(self.posts / self.global_batch)
+
+    def posts_at(self, step: int) -> int:
+        """Posts of a step, which counts from 0 over all epochs."""
+        seen = step % self.steps_per_epoch * self.global_batch
+        return min(self.global_batch, self.posts - seen)
+
+
+class Progress(NamedTuple):
+    """Where a run stands: what a checkpoint says besides weights and optimizer.
+
+    Attributes:
+        step: steps done.
+        epoch: the epoch, counted from 0, in which the run goes on. It ends with its validation, so
+            that all of its steps may be done already.
+        best_loss: lowest validation loss so far.
+        recent_losses: of the steps since the last report; the next one is about them too.
+        global_batch: of the steps done; None before the first.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    best_loss: float = float("inf")
+    recent_losses: tuple[float, ...] = ()
+    global_batch: int | None = None
 
 
 class Sink(Protocol):
@@ -72,8 +103,7 @@ class Trainer:
         sink: reports and checkpoints.
         settings: `configuration.TrainConfig`.
         options: of the training step.
-        step: steps done before.
-        best_loss: lowest validation loss so far.
+        progress: where the run stands.
     """
 
     def __init__(
@@ -85,16 +115,16 @@ class Trainer:
         sink: Sink,
         settings: Settings,
         options: StepOptions,
-        step: int = 0,
-        best_loss: float = float("inf"),
+        progress: Progress = Progress(),  # noqa: B008  (immutable)
     ):
         self.strategy, self.captioner, self.optimizer = strategy, captioner, optimizer
         self.feed, self.sink, self.settings, self.options = feed, sink, settings, options
-        self.step, self.best_loss = step, best_loss
-        self._compiled = None
+        self.step, self.best_loss = progress.step, progress.best_loss
+        self._first_epoch = progress.epoch
+        self._compiled: dict[Callable, Callable] = {}
         self._pending: list[tuple[int, tf.Tensor]] = []  # losses that nobody has looked at yet
-        self._recent: list[float] = []  # losses since the last report
-        self._since = time.monotonic()
+        self._recent = list(progress.recent_losses)  # losses since the last report
+        self._seen, self._since = 0, time.monotonic()  # posts since the last report, its time
 
     def run(self) -> bool:
         """Trains until the last epoch ends or a stop is asked for; returns whether it ended.
@@ -103,11 +133,9 @@ class Trainer:
             TrainingError: a loss was not finite; the message says where.
         """
         with StopRequest() as stop:
-            for epoch in range(self.step // self.feed.steps_per_epoch, self.settings.epochs):
-                self._since = time.monotonic()
-                if not self._run_epoch(epoch, stop):
+            for epoch in range(self._first_epoch, self.settings.epochs):
+                if not self._run_epoch(epoch, stop) or not self._finish_epoch(epoch, stop):
                     return False
-                self._finish_epoch(epoch)
                 if stop.asked:
                     return epoch + 1 == self.settings.epochs
         return True
@@ -116,15 +144,12 @@ class Trainer:
         """The epoch's remaining steps; False when stopped (and saved) before its end."""
         first = self.step - epoch * self.feed.steps_per_epoch
         end = (epoch + 1) * self.feed.steps_per_epoch
-        rate = self._rate(epoch)
+        self._seen, self._since = 0, time.monotonic()
         batches = self.feed.training(epoch, first)
+        train_step = self._compile(self._make_train_step, batches)
         for batch in batches:
-            loss, _ = self._train_step(batches.element_spec)(batch, rate)
-            self.step += 1
-            self._pending.append((self.step, loss))
-            self.sink.advance()
-            if self.step % self.settings.report_every == 0:
-                self._report(epoch)
+            loss, _ = train_step(batch, self._rate(epoch))
+            self._count_step(epoch, loss)
             if self.step == end:
                 break  # validation comes before the epoch's checkpoint
             if stop.asked or self.step % self.settings.checkpoint_every == 0:
@@ -133,27 +158,54 @@ class Trainer:
                 return False
         return True
 
-    def _finish_epoch(self, epoch: int) -> None:
-        """Reports what is left, validates and saves."""
+    def _count_step(self, epoch: int, loss: tf.Tensor) -> None:
+        """One more step is done; its loss waits for the next look."""
+        self._seen += self.feed.posts_at(self.step)
+        self.step += 1
+        self._pending.append((self.step, loss))
+        self.sink.advance()
+        if self.step % self.settings.report_every == 0:
+            self._report(epoch)
+
+    def _finish_epoch(self, epoch: int, stop: StopRequest) -> bool:
+        """Reports what is left, validates and saves; False when stopped before the scores."""
         if self._pending or self._recent:
             self._report(epoch)
         best = True
         if self.feed.validation is not None:
-            batches = self.feed.validation()
-            scores = teacher_forced_scores(self.strategy, self.captioner, batches)
+            scores = self._validate(stop)
+            if scores is None:
+                self._save(epoch, best=False)
+                return False
             require_finite(self.step, epoch + 1, {"validation loss": scores["loss"]})
             best = scores["loss"] < self.best_loss
             self.best_loss = min(scores["loss"], self.best_loss)
             values = {f"val_{name}": value for name, value in scores.items()}
             self.sink.report(self.step, epoch + 1, **values)
-        self._save(epoch, best)
+        self._save(epoch + 1, best)
+        return True
 
-    def _train_step(self, batch_spec) -> Callable:
-        if self._compiled is None:
-            self._compiled = make_train_step(
-                self.strategy, self.captioner, self.optimizer, batch_spec, self.options
-            )
-        return self._compiled
+    def _validate(self, stop: StopRequest) -> dict[str, float] | None:
+        """Scores of the validation posts; None where a stop was asked for meanwhile."""
+        batches = self.feed.validation()
+        step = self._compile(self._make_validation_step, batches)
+        until_stop = itertools.takewhile(lambda _: not stop.asked, batches)
+        scores = teacher_forced_scores(self.strategy, self.captioner, until_stop, step)
+        return None if stop.asked else scores
+
+    def _compile(self, make: Callable, batches) -> Callable:
+        """A step is compiled once and serves every epoch."""
+        if make not in self._compiled:
+            self._compiled[make] = make(batches.element_spec)
+        return self._compiled[make]
+
+    def _make_train_step(self, batch_spec) -> Callable:
+        return make_train_step(
+            self.strategy, self.captioner, self.optimizer, batch_spec, self.options
+        )
+
+    def _make_validation_step(self, batch_spec) -> Callable:
+        return make_validation_step(self.strategy, self.captioner, batch_spec)
 
     def _rate(self, epoch: int) -> float:
         s = self.settings
@@ -162,13 +214,12 @@ class Trainer:
     def _report(self, epoch: int) -> None:
         self._look_at_losses(epoch)
         now = time.monotonic()
-        posts = len(self._recent) * self.feed.global_batch
         values = {
             "loss": float(np.mean(self._recent)),
             "learning_rate": self._rate(epoch),
-            "posts_per_second": posts / max(now - self._since, 1e-9),
+            "posts_per_second": self._seen / max(now - self._since, 1e-9),
         }
-        self._since = now
+        self._seen, self._since = 0, now
         self._recent.clear()
         self.sink.report(self.step, epoch + 1, **values)
 
@@ -180,10 +231,12 @@ class Trainer:
         self._pending.clear()
 
     def _save(self, epoch: int, best: bool) -> None:
+        """One checkpoint; `epoch` is where a resumed run goes on."""
         self._look_at_losses(epoch)  # weights after a bad loss are never saved
         state = {
             "epoch": epoch,
             "best_loss": self.best_loss if np.isfinite(self.best_loss) else None,
+            "recent_losses": self._recent,
             "global_batch": self.feed.global_batch,
         }
         self.sink.save(self.step, state, best)

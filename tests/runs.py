@@ -1,0 +1,89 @@
+"""Trains and evaluates inside the test's process, and says what a run has learnt."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+import eval
+import train
+from tests.small_world import MODEL, TRAINING, flags
+from utils import checkpoint
+from utils.reporting import Reporter
+
+
+def train_flags(world: Path, run: Path, **settings: object) -> list[str]:
+    """The flags of a training run on the small world."""
+    return flags(data_dir=world, run_dir=run, **(MODEL | TRAINING | settings))
+
+
+def run_train(world: Path, run: Path, *more: str, **settings: object) -> None:
+    """`python -m train` with these settings, in this process."""
+    with mock.patch.object(sys, "argv", ["train", *train_flags(world, run, **settings), *more]):
+        train.main()
+
+
+def run_eval(*more: str, **settings: object) -> None:
+    """`python -m eval` with these settings, in this process."""
+    argv = ["eval", *flags(num_gpus=0, batch_size=4, **settings), *more]
+    with mock.patch.object(sys, "argv", argv):
+        eval.main()
+
+
+def interrupted_at(step: int, before_validation: bool = False):
+    """Patches the reporter: this process gets a Ctrl-C when the step is done.
+
+    Args:
+        step: counted over all epochs.
+        before_validation: at the end of the epoch's last report instead, so that the loop meets the
+            request when it validates.
+    """
+    advance, report = Reporter.advance, Reporter.report
+    done = []
+
+    def advancing(reporter):
+        done.append(1)
+        advance(reporter)
+        if len(done) + first == step and not before_validation:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def reporting(reporter, at, epoch, **values):
+        report(reporter, at, epoch, **values)
+        if at == step and before_validation and "loss" in values:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    first = 0
+
+    def count(self, *args, **kwargs):
+        nonlocal first
+        original(self, *args, **kwargs)
+        first = self._bar.initial
+
+    original = Reporter.__init__
+    return mock.patch.multiple(Reporter, __init__=count, advance=advancing, report=reporting)
+
+
+def learnt(run: Path) -> dict:
+    """Everything that two equal runs share: arrays, state, log without times."""
+    last = checkpoint.load(run, "last")
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    for record in log:
+        record.pop("time")
+        record.pop("posts_per_second", None)
+    arrays = {f"weights/{name}": value for name, value in last.weights.items()}
+    arrays |= {f"optimizer/{name}": value for name, value in last.optimizer.items()}
+    return {"arrays": arrays, "state": last.state, "log": log}
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Equal to the last bit."""
+    first, second = learnt(one), learnt(other)
+    assert first["state"] == second["state"]
+    assert first["log"] == second["log"]
+    assert first["arrays"].keys() == second["arrays"].keys()
+    for name, value in first["arrays"].items():
+        np.testing.assert_array_equal(value, second["arrays"][name], err_msg=name)
