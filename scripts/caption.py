@@ -1,0 +1,295 @@
+"""Captions anybody's own pictures in the style of given earlier posts.
+
+Example:
+    python -m scripts.caption --run_dir runs/csmn-p5-caption-users-others --image holiday.jpg \
+        --history my_posts.txt
+    python -m scripts.caption --image pictures/ --user anna --beam_size 5 --json captions.json
+
+Pictures go the way of the training images: the same reading, preprocessing and network. Earlier
+posts become words as the training posts did, and the most characteristic ones fill the memory.
+"""
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from configuration import Config, ModelConfig
+from data_loader.features import find_features, read_metadata
+from data_loader.history import context_words, count_known, read_history, user_history
+from data_loader.pictures import Pictures, list_pictures, no_features
+from data_loader.view import VOCABULARY, View, open_view
+from data_loader.vocabulary import GO, PAD, UNK
+from utils.command_line import parse
+from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
+from utils.errors import UserError, run_command
+from utils.files import sha256, write_json
+from utils.run_folder import RunFolder, newest_run
+
+if TYPE_CHECKING:
+    from model.encoders import ImageEncoder
+
+MANY_PICTURES = 4  # from so many different pictures on, equal captions are worth a warning
+SKIPPED_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """Captions pictures in the style of a person's earlier posts."""
+
+    image: Path
+    """A picture, or a folder of pictures (its subfolders are not searched)."""
+    history: Path | None = None
+    """The person's earlier posts: a text file with one post per line, or a .jsonl file whose
+    objects have `text`, `hashtags` or both."""
+    user: str | None = None
+    """Instead of a history: a user of the data set, whose posts are taken."""
+    run_dir: Path | None = None
+    """Folder of the run; by default the newest in runs."""
+    checkpoint: str = "best"
+    """best, last, or a step."""
+    data_dir: Path | None = None
+    """The data root that the run was trained on, where it has moved."""
+    weights: Path | None = None
+    """The encoder's weight file, where it has moved."""
+    beam_size: int = 1
+    """Beams; 1 is greedy search."""
+    length_penalty: float = 0.0
+    """Beams are ranked by log probability / length ** this."""
+    sample: bool = False
+    """Draw each word by its probability instead."""
+    temperature: float = 1.0
+    """Of the sampling: lower is safer, higher is bolder."""
+    seed: int = 0
+    """Of the sampling."""
+    tags_per_post: int | None = None
+    """Tags predicted without a word query; by default the mean number of the training posts."""
+    json: Path | None = None
+    """Also write the captions to this file."""
+
+
+def main() -> None:
+    """Run and view, style, pictures, model, captions."""
+    options = parse(Options)
+    check(options)
+    paths = list_pictures(options.image)
+    run_dir = options.run_dir or newest_run()
+    config, view = open_run(run_dir, options.data_dir)
+    tag_count = separate_tags(options, config.model, view)
+    words = choose_words(options, config.model, view)
+    quiet_tensorflow()
+    from model.saving import load_captioner
+
+    strategy = make_strategy(None)
+    with strategy.scope():
+        captioner, found = load_captioner(config.model, run_dir, options.checkpoint)
+    encoder = open_encoder(options, config, view)
+    pictures = arrange(paths, encoder, config.model, words)
+    captions = write_captions(options, view, strategy, captioner, pictures, tag_count)
+    print(f"model: {run_dir}, step {found.step}\n")
+    print_captions(captions, view.settings["task"])
+    print_skipped(pictures.skipped)
+    if encoder:
+        print_sameness({pictures.contents[row["image"]]: row["prediction"] for row in captions})
+    if options.json:
+        made_by = {
+            "run_dir": str(run_dir),
+            "step": found.step,
+            "encoder": encoder.description["extractor"] if encoder else None,
+            "task": view.settings["task"],
+            "user_words": spell(view, words),
+        }
+        save(options.json, {**made_by, "captions": captions, "skipped": pictures.skipped})
+
+
+def check(options: Options) -> None:
+    """Refuses what would fail after the work, before it."""
+    if options.history and options.user:
+        raise UserError("--history and --user both say whose style: give one of them")
+    for name in ("beam_size", "tags_per_post"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} is {value}; expected at least 1")
+    if options.sample and options.beam_size > 1:
+        raise UserError("--sample draws one caption per picture: leave out --beam_size")
+    if not options.temperature > 0:
+        raise UserError(f"--temperature is {options.temperature}; expected a positive number")
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        raise UserError(f"--json {options.json}: expected a file name in a folder that exists")
+    if is_one_of_several_workers():
+        raise UserError("caption runs in one process: unset TF_CONFIG, or start a single task")
+
+
+def open_run(run_dir: Path, data_dir: Path | None) -> tuple[Config, View]:
+    """What the run was trained as, and the view with its words.
+
+    Raises:
+        UserError: no such run or view, or the words' ids mean something else now.
+    """
+    saved = RunFolder.open(run_dir).configuration
+    config = Config.from_dict(saved)
+    data = config.data
+    view = open_view(data_dir or data.data_dir, data.task, data.split, data.context)
+    if saved.get("vocabulary_sha256") != sha256(view.folder / VOCABULARY):
+        raise UserError(
+            f"{run_dir} was trained with another vocabulary than {view.folder} has: give the "
+            "--data_dir of its training, or train again"
+        )
+    return config, view
+
+
+def separate_tags(options: Options, model: ModelConfig, view: View) -> int | None:
+    """How many hashtags a model without a word query predicts; None for all other models."""
+    if not model.word_query:
+        mean = view.subsets["train"].caption_length.mean()
+        return options.tags_per_post or max(1, round(mean))
+    if options.tags_per_post:
+        raise UserError("--tags_per_post is for models without a word query: leave it out")
+    return None
+
+
+def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray:
+    """The words of the user memory, [<= U] int32; says what they are and where they are from."""
+    nobody = np.zeros(0, np.int32)
+    if not model.user_context:
+        print("user: this model has no user memory, so earlier posts are not looked at")
+        return nobody
+    if options.history:
+        history = read_history(options.history, view)
+    elif options.user is not None:
+        history = user_history(view, options.user)
+    else:
+        print("user: nobody, the user memory is empty (--history or --user gives a style)")
+        return nobody
+    known, different = count_known(view, history)
+    print(
+        f"user: {history.origin}, {history.posts:,} posts; "
+        f"{known:,} of their {different:,} different words are in the vocabulary"
+    )
+    words = context_words(view, history, model.user_words)
+    if not len(words):
+        kind = "hashtags" if view.settings["task"] == "hashtag" else "words"
+        print(f"warning: none of the history's {kind} is known, so the user memory is empty")
+        return words
+    listed = f"user memory, {len(words)} words: {' '.join(spell(view, words))}"
+    print(textwrap.fill(listed, 100, subsequent_indent="  ", break_on_hyphens=False))
+    return words
+
+
+def open_encoder(options: Options, config: Config, view: View) -> "ImageEncoder | None":
+    """The network that made the run's image features; None for a model without image memory."""
+    if config.model.image_memory == "none":
+        print("pictures: this model has no image memory, so pictures are not looked at")
+        return None
+    import tensorflow as tf
+
+    from model.encoders import RANDOM_EXTRACTOR, load_encoder
+
+    # As extraction: a mantissa of 10 bits would give other features on a GPU.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    root, layer = view.folder.parent, config.model.image_memory
+    features = find_features(root, layer, config.data.extractor)
+    metadata = read_metadata(features)
+    untrained = metadata["extractor"] == RANDOM_EXTRACTOR
+    note = " (random weights: this network has never learnt to see)" if untrained else ""
+    print(f"pictures: encoded by {features.stem}{note}")
+    return load_encoder(metadata, features.parent, options.weights)
+
+
+def arrange(
+    paths: list[Path], encoder: "ImageEncoder | None", model: ModelConfig, words: np.ndarray
+) -> Pictures:
+    """The pictures as batches for this model."""
+    sizes = (model.user_words, model.word_slots)
+    if encoder is None:
+        return Pictures(paths, no_features, words, *sizes)
+    return Pictures(paths, encoder, words, *sizes, batch_size=encoder.batch_size)
+
+
+def write_captions(
+    options: Options,
+    view: View,
+    strategy,
+    captioner,
+    pictures: Pictures,
+    tag_count: int | None,
+) -> list[dict]:
+    """Decodes every readable picture.
+
+    Unlike in evaluation, `_UNK` is never written: a reader cannot use it.
+
+    Returns:
+        Objects with `image`, `prediction` and `log_probability` (None for separate tags).
+    """
+    from model.evaluation import decode_subset
+
+    names = ("beam_size", "sample", "temperature", "seed", "length_penalty")
+    decoded = decode_subset(
+        strategy,
+        captioner,
+        pictures,
+        separate_tags=tag_count,
+        forbidden=(PAD, GO, UNK),
+        **{name: getattr(options, name) for name in names},
+    )
+    return [
+        {
+            "image": str(pictures.paths[row]),
+            "prediction": " ".join(spell(view, ids)),
+            "log_probability": round(float(score), 4) if np.isfinite(score) else None,
+        }
+        for row, ids, score in zip(*decoded, strict=True)
+    ]
+
+
+def spell(view: View, ids: np.ndarray) -> list[str]:
+    """Words of ids."""
+    return view.vocabulary.decode(ids.tolist())
+
+
+def print_captions(captions: list[dict], task: str) -> None:
+    """One picture per line, hashtags with their sign."""
+    names = [Path(row["image"]).name for row in captions]
+    width = max(map(len, names))
+    for name, row in zip(names, captions, strict=True):
+        words = row["prediction"].split()
+        if task == "hashtag":
+            words = [f"#{tag}" for tag in words]
+        print(f"{name:{width}}  {' '.join(words) or '(no words)'}")
+
+
+def print_skipped(skipped: Mapping[str, str]) -> None:
+    """The files without a caption, the first few by name."""
+    if skipped:
+        print(f"\nskipped, no readable pictures: {len(skipped):,} files")
+    for name, reason in list(skipped.items())[:SKIPPED_SHOWN]:
+        print(f"  {Path(name).name}: {reason}")
+    if len(skipped) > SKIPPED_SHOWN:
+        print(f"  ... and {len(skipped) - SKIPPED_SHOWN:,} more")
+
+
+def print_sameness(captions: Mapping[bytes, str]) -> None:
+    """Warns when most of many different pictures (the keys) get the same caption."""
+    (caption, count), *_ = Counter(captions.values()).most_common(1)
+    if len(captions) >= MANY_PICTURES and 2 * count > len(captions):
+        print(
+            f"\nwarning: {count} of {len(captions)} different pictures get the same caption"
+            f" ({caption or 'no words'!r}): this model makes little of what it sees. Was its image"
+            " encoder pretrained, and was it trained long enough on pictures like these?"
+        )
+
+
+def save(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes JSON; raises `UserError` where that is not possible."""
+    try:
+        write_json(path, values)
+    except OSError as error:
+        raise UserError(f"cannot write --json {path}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    run_command(main)
