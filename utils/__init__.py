@@ -1,0 +1,1 @@
+"""What everything else stands on: run folders, devices, metrics, figures, tables."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Something a person can mend: the message says what was found, what was expected, what to do."""
+    """Something a person can mend: the message says what was found, expected, and what to do."""
 
 
 def run_command(main: Callable[[], None]) -> None:
