@@ -284,9 +284,9 @@ def check_positive(name: str, value: float | None) -> None:
 def _find_preset(args: Sequence[str]) -> str:
     """The value of the last --preset, which is the one that the parser takes too."""
     found = "csmn-p5"
-    for arg, following in zip(args, [*args[1:], None], strict=True):
-        if arg == "--preset" and following is not None:
-            found = following
+    for place, arg in enumerate(args):
+        if arg == "--preset" and place + 1 < len(args):
+            found = args[place + 1]
         elif arg.startswith("--preset="):
             found = arg.split("=", 1)[1]
     return found

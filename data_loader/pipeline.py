@@ -7,8 +7,9 @@ interruption changes which posts share a step. Nothing is dropped; a part may be
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,11 +70,43 @@ class Posts:
             "row": rows.astype(np.int32),
         }
 
+    @cached_property
+    def reader(self) -> "_Reader":
+        """What `tf.data` calls; one for all data sets of these posts."""
+        return _Reader(self)
+
     def _images(self, rows: np.ndarray) -> np.ndarray:
         if self.features is None:
             return np.zeros([len(rows), 0, 1], np.float32)
         # Widened here: TensorFlow's CPU operations on float16 complain where they lack AVX-512.
         return self.features.gather(self.subset.image_row[rows]).astype(np.float32)
+
+
+class _Reader:
+    """`Posts.gather` as TensorFlow calls it: rows in, a list of arrays out.
+
+    TensorFlow keeps every Python function that a data set has used as long as the process lives,
+    with all that it refers to: a function per epoch would keep the order of each.
+
+    Attributes:
+        signature: name to `tf.TensorSpec` of the arrays.
+        error: what `gather` raised; TensorFlow makes an error of its own from it, with a traceback
+            for a message.
+    """
+
+    def __init__(self, posts: Posts):
+        self.posts = posts
+        self.signature = {name: _spec(a) for name, a in posts.gather(posts.rows[:0]).items()}
+        self.error: Exception | None = None
+
+    def read(self, rows: np.ndarray) -> list[np.ndarray]:
+        """The batch's arrays in the order of `signature`."""
+        try:
+            batch = self.posts.gather(rows)
+        except Exception as error:
+            self.error = error
+            raise
+        return [batch[name] for name in self.signature]
 
 
 def open_posts(
@@ -160,10 +193,20 @@ def steps_per_epoch(posts: int, global_batch: int) -> int:
 
 
 def replica_part(
-    order: np.ndarray, global_batch: int, step: int, part: int, parts: int
-) -> np.ndarray:
-    """Rows of one replica at one step: an even part of `order[step * G : (step + 1) * G]`."""
-    return np.array_split(order[step * global_batch : (step + 1) * global_batch], parts)[part]
+    posts: int, global_batch: int, step: int, part: int, parts: int
+) -> tuple[int, int]:
+    """Where one replica's posts of a step begin and end in the epoch's order.
+
+    The parts of a step are even and follow one another; the first ones have one more where it does
+    not divide.
+
+    >>> [replica_part(37, 7, 1, part, 3) for part in range(3)]
+    [(7, 10), (10, 12), (12, 14)]
+    """
+    first = step * global_batch
+    size, longer = divmod(min(global_batch, posts - first), parts)
+    start = first + part * size + min(part, longer)
+    return start, start + size + (part < longer)
 
 
 def make_dataset(
@@ -172,7 +215,6 @@ def make_dataset(
     global_batch: int,
     first_step: int = 0,
     context: "tf.distribute.InputContext | None" = None,
-    errors: list[Exception] | None = None,
 ) -> "tf.data.Dataset":
     """Batches of the steps from `first_step` on, one element per step and replica of this worker.
 
@@ -182,61 +224,46 @@ def make_dataset(
         global_batch: G, posts per step over all replicas.
         first_step: where an interrupted epoch goes on.
         context: of `strategy.distribute_datasets_from_function`; None for a single device.
-        errors: where an exception of `posts.gather` is kept, since TensorFlow changes it.
     """
     import tensorflow as tf
 
     parts = context.num_replicas_in_sync if context else 1
-    workers = context.num_input_pipelines if context else 1
-    own = parts // workers
+    own = parts // (context.num_input_pipelines if context else 1)
     offset = own * (context.input_pipeline_id if context else 0)
+    bounds = [
+        replica_part(len(order), global_batch, step, part, parts)
+        for step in range(first_step, steps_per_epoch(len(order), global_batch))
+        for part in range(offset, offset + own)
+    ]
+    reader, order = posts.reader, tf.constant(order, tf.int64)
 
-    def gather(element: np.ndarray) -> list[np.ndarray]:
-        step, part = divmod(int(element), own)
-        try:
-            batch = posts.gather(replica_part(order, global_batch, step, offset + part, parts))
-        except Exception as error:
-            if errors is not None:
-                errors.append(error)
-            raise
-        return [batch[name] for name in signature]
-
-    signature = {name: _spec(array) for name, array in posts.gather(order[:0]).items()}
-
-    def load(element: tf.Tensor) -> dict[str, tf.Tensor]:
-        kinds = [spec.dtype for spec in signature.values()]
-        # A pure function of the element: without `stateful=False` every run would seed it anew.
-        arrays = tf.numpy_function(gather, [element], kinds, stateful=False)
+    def load(bound: tf.Tensor) -> dict[str, tf.Tensor]:
+        kinds = [spec.dtype for spec in reader.signature.values()]
+        # A pure function of the rows: without `stateful=False` every run would seed it anew.
+        rows = order[bound[0] : bound[1]]
+        arrays = tf.numpy_function(reader.read, [rows], kinds, stateful=False)
         return {
             name: tf.ensure_shape(array, spec.shape)
-            for array, (name, spec) in zip(arrays, signature.items(), strict=True)
+            for array, (name, spec) in zip(arrays, reader.signature.items(), strict=True)
         }
 
-    steps = steps_per_epoch(len(order), global_batch)
-    elements = tf.data.Dataset.range(first_step * own, steps * own)
+    elements = tf.data.Dataset.from_tensor_slices(np.reshape(bounds, [-1, 2]).astype(np.int64))
     # Parallel calls keep their order (deterministic); gathering waits for the disk, not the CPU.
     return elements.map(load, num_parallel_calls=2, deterministic=True).prefetch(2 * own)
 
 
 class Batches:
-    """A distributed data set whose errors arrive as they were raised.
+    """`make_dataset` for every replica of a strategy; one element is one step.
 
-    TensorFlow turns an exception of `Posts.gather`, such as that of a damaged feature row, into one
-    of its own, with a traceback for a message.
+    Errors of `Posts.gather`, such as that of a damaged feature row, arrive as they were raised.
 
     Attributes:
         element_spec: of one step's batch.
     """
 
-    def __init__(
-        self,
-        strategy: "tf.distribute.Strategy",
-        make: Callable[["tf.distribute.InputContext"], "tf.data.Dataset"],
-        errors: list[Exception],
-    ):
-        self._dataset = strategy.distribute_datasets_from_function(make)
-        self._errors = errors
-        self.element_spec = self._dataset.element_spec
+    def __init__(self, dataset: "tf.distribute.DistributedDataset", reader: _Reader):
+        self._dataset, self._reader = dataset, reader
+        self.element_spec = dataset.element_spec
 
     def __iter__(self) -> Iterator[dict]:
         import tensorflow as tf
@@ -244,9 +271,9 @@ class Batches:
         try:
             yield from self._dataset
         except tf.errors.OpError:
-            if self._errors:
-                raise self._errors[0] from None
-            raise
+            if self._reader.error is None:
+                raise
+            raise self._reader.error from None
 
 
 def distribute(
@@ -256,13 +283,11 @@ def distribute(
     global_batch: int,
     first_step: int = 0,
 ) -> Batches:
-    """`make_dataset` for every replica of a strategy; one element is one step."""
-    errors: list[Exception] = []
-
-    def make(context: "tf.distribute.InputContext") -> "tf.data.Dataset":
-        return make_dataset(posts, order, global_batch, first_step, context, errors)
-
-    return Batches(strategy, make, errors)
+    """Batches of an epoch for all replicas; see `make_dataset`."""
+    dataset = strategy.distribute_datasets_from_function(
+        lambda context: make_dataset(posts, order, global_batch, first_step, context)
+    )
+    return Batches(dataset, posts.reader)
 
 
 def _spec(array: np.ndarray) -> "tf.TensorSpec":

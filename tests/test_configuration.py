@@ -1,0 +1,138 @@
+"""Presets, flags, and what is refused before any work."""
+
+import dataclasses
+import json
+from typing import get_args
+
+import pytest
+
+from configuration import PRESETS, Config, Preset, parse_config
+from utils.errors import UserError
+
+# Each preset and all in which it differs from the paper's CSMN-P5 (Table 2 and section 4.3).
+DIFFERENCES = {
+    "csmn-p5": {},
+    "csmn-r5c": {"image_memory": "res5c"},
+    "csmn-nocnn-p5": {"memory_cnn": False},
+    "csmn-nouc-p5": {"user_context": False},
+    "csmn-nowo-p5": {"word_memory": False},
+    "csmn-w20-p5": {"user_words": 20},
+    "csmn-w80-p5": {"user_words": 80},
+    "csmn-w100-p5": {"user_words": 100},
+}
+
+
+def test_help_lists_every_preset():
+    assert list(get_args(Preset)) == list(PRESETS) == list(DIFFERENCES)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_differs_as_the_table_says(name):
+    config = parse_config(["--preset", name])
+    expected = dataclasses.replace(PRESETS["csmn-p5"].model, **DIFFERENCES[name])
+    assert config.preset == name and config.model == expected
+
+
+def test_defaults_are_the_papers():
+    train = parse_config([]).train
+    assert (train.batch_size, train.epochs, train.learning_rate) == (200, 20, 0.001)
+    assert (train.learning_rate_decay, train.decay_every) == (1 / 1.2, 5)
+    assert train.clip_norm is None
+
+
+def test_the_released_specification_has_its_own_defaults():
+    train = parse_config(["--spec", "released"]).train
+    assert (train.learning_rate_decay, train.decay_every, train.clip_norm) == (0.8, 8, 100.0)
+    changed = parse_config(["--spec", "released", "--decay_every", "3"]).train
+    assert (changed.learning_rate_decay, changed.decay_every) == (0.8, 3)
+
+
+@pytest.mark.parametrize("spelling", ["--user_words", "--user-words"])
+def test_flags_change_the_preset_wherever_they_stand(spelling):
+    for args in (
+        ["--preset", "csmn-w80-p5", spelling, "30"],
+        [spelling, "30", "--preset=csmn-w80-p5"],
+    ):
+        config = parse_config(args)
+        assert (config.preset, config.model.user_words) == ("csmn-w80-p5", 30)
+
+
+def test_the_last_preset_counts():
+    config = parse_config(["--preset", "csmn-w80-p5", "--preset=csmn-nowo-p5"])
+    assert config.preset == "csmn-nowo-p5"
+    assert (config.model.user_words, config.model.word_memory) == (60, False)
+
+
+def test_the_run_folder_is_named_after_what_it_trains():
+    args = ["--preset", "csmn-r5c", "--task", "hashtag", "--split", "posts", "--context", "all"]
+    assert str(parse_config(args).run_dir) == "runs/csmn-r5c-hashtag-posts-all"
+    assert str(parse_config([*args, "--run_dir", "x/y"]).run_dir) == "x/y"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("--preset csmn", "no preset 'csmn'; choose one of: csmn-p5, csmn-r5c,"),
+        ("--user_words 4", "--user_words is 4; expected at least 5"),
+        ("--batch_size 0", "--batch_size is 0; expected at least 1"),
+        ("--epochs 0", "--epochs is 0"),
+        ("--keep_checkpoints -1", "--keep_checkpoints is -1; expected at least 0"),
+        ("--seed -1", "--seed is -1; expected at least 0"),
+        ("--seed 2147483648", "--seed is 2147483648; expected at most 2147483647"),
+        ("--learning_rate 0", "--learning_rate is 0.0; expected a positive number"),
+        ("--learning_rate nan", "--learning_rate is nan"),
+        ("--learning_rate inf", "--learning_rate is inf"),
+        ("--learning_rate_decay 0", "--learning_rate_decay is 0.0"),
+        ("--clip_norm -2", "--clip_norm is -2.0"),
+        ("--no_word_query", "give --no_word_memory with it"),
+        ("--released_mask_bug", "belongs to --spec released"),
+        ("--image_memory none --no_user_context --no_word_memory", "no memory is left"),
+    ],
+)
+def test_impossible_values_name_the_flag(args, message):
+    with pytest.raises(UserError) as error:
+        parse_config(args.split())
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "args", [["--batch_sze", "3"], ["--batch_size", "many"], ["--task", "poem"], ["--preset"]]
+)
+def test_what_no_flag_can_be_is_said_without_a_traceback(args, capsys):
+    with pytest.raises(SystemExit) as error:
+        parse_config(args)
+    assert error.value.code == 2
+    printed = capsys.readouterr().err
+    assert args[0].replace("_", "-")[:11] in printed.replace("_", "-")
+    assert "Traceback" not in printed
+
+
+def test_a_run_folder_gives_back_its_configuration():
+    args = [
+        "--data_dir",
+        "d",
+        "--run_dir",
+        "r",
+        "--init_from",
+        "c",
+        "--seed",
+        "7",
+        "--no_memory_cnn",
+    ]
+    config = parse_config(args)
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_an_older_run_gets_defaults_for_what_it_did_not_have():
+    values = parse_config(["--user_words", "20"]).to_dict()
+    del values["model"]["memory_cnn"], values["data"]
+    config = Config.from_dict(values)
+    assert config.model.user_words == 20 and config.model.memory_cnn
+    assert config.data.task == "caption"
+
+
+def test_a_newer_run_is_refused():
+    values = parse_config([]).to_dict()
+    values["model"]["depth"] = 3
+    with pytest.raises(UserError, match="depth"):
+        Config.from_dict(values)
