@@ -1,0 +1,168 @@
+"""The simplest hashtag predictor: the most frequent tags of the training posts, for every post.
+
+Example:
+    python -m scripts.frequent_tags --data_dir data --split posts --beside runs/my-run
+
+A model is worth its name where it beats this. Predictions and metrics are files of the same form as
+those of eval, scored by the same code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from data_loader.view import Subset, View, open_view
+from data_loader.vocabulary import SPECIAL_WORDS
+from utils.command_line import parse
+from utils.errors import UserError, run_command
+from utils.files import write_json
+from utils.metrics import Scores, hashtag_details
+from utils.predictions import read_predictions, write_predictions
+from utils.tables import metric_table
+
+FIRST_TAG = len(SPECIAL_WORDS)  # the vocabulary begins with these, then tags by falling frequency
+
+
+@dataclass(frozen=True)
+class Options:
+    """Predicts the most frequent training tags for every post of a subset, and scores that."""
+
+    data_dir: Path = Path("data")
+    """The data root, made by scripts.build_dataset."""
+    split: Literal["users", "posts", "shipped"] = "users"
+    """Which hashtag view: its split."""
+    context: Literal["others", "previous", "all"] = "others"
+    """Which hashtag view: its user context (it makes no difference to the scores)."""
+    subset: Literal["test", "val", "test1", "test2", "train"] | None = None
+    """Posts to predict; by default test (test1 of the shipped splits that have no test)."""
+    tags: int | None = None
+    """Tags per post; by default as many as give the best F1 on training and validation posts."""
+    out: Path | None = None
+    """Folder for predictions.jsonl and metrics.json; by default runs/frequent-tags-<view>."""
+    beside: Path | None = None
+    """A run that eval has scored: predict its posts alone, and print its scores beside."""
+
+
+def main() -> None:
+    """View, number of tags, predictions, scores."""
+    options = parse(Options)
+    view = open_view(options.data_dir, "hashtag", options.split, options.context)
+    subset = open_subset(view, options.subset)
+    tags = frequent_tags(view, best_count(view) if options.tags is None else options.tags)
+    print(f"every post gets: {' '.join(f'#{tag}' for tag in tags)}")
+    rows, columns = list(predict(view, subset, tags)), {}
+    if options.beside:
+        others = read_predictions(options.beside / "predictions.jsonl")
+        rows = same_posts(rows, others, f"{options.beside} and {view.folder.name}/{subset.name}")
+        columns = {options.beside.name: score(others)}
+    columns = {"frequent tags": score(rows), **columns}
+    print(metric_table({name: scores.corpus for name, scores in columns.items()}))
+    print(f"{len(rows):,} posts of {subset.name}")
+    if options.beside:
+        print_difference(*columns.values())
+    folder = options.out or Path("runs") / f"frequent-tags-{view.folder.name}"
+    save(folder, rows, columns["frequent tags"], len(tags))
+
+
+def open_subset(view: View, name: str | None) -> Subset:
+    """The named subset, or the view's own test posts.
+
+    Raises:
+        UserError: there is none of this name, or it has no posts.
+    """
+    name = name or ("test" if "test" in view.subsets else "test1")
+    if not len(view.subsets.get(name, ())):
+        filled = ", ".join(name for name, subset in view.subsets.items() if len(subset))
+        raise UserError(f"{view.folder} has no posts in {name}; it has some in {filled}")
+    return view.subsets[name]
+
+
+def best_count(view: View) -> int:
+    """The number of tags with the best mean F1 on the training and validation posts together."""
+    ids, length = [
+        np.concatenate([getattr(view.subsets[name], column) for name in ("train", "val")])
+        for column in ("caption_ids", "caption_length")
+    ]  # [N, W], [N]
+    known = len(view.vocabulary) - FIRST_TAG
+    counts = np.arange(1, min(known, ids.shape[1]) + 1)
+    hits = [((ids >= FIRST_TAG) & (ids < FIRST_TAG + count)).sum(1) for count in counts]
+    scores = [np.mean(2 * hit / (count + length)) for count, hit in zip(counts, hits, strict=True)]
+    return int(counts[np.argmax(scores)])
+
+
+def frequent_tags(view: View, count: int) -> list[str]:
+    """The `count` most frequent tags of the training posts.
+
+    Raises:
+        UserError: the vocabulary has fewer, or none were asked for.
+    """
+    tags = view.vocabulary.words[FIRST_TAG:]
+    if not 1 <= count <= len(tags):
+        raise UserError(f"--tags is {count}; expected 1 to {len(tags)}, the tags of {view.folder}")
+    return tags[:count]
+
+
+def predict(view: View, subset: Subset, tags: list[str]) -> Iterator[dict]:
+    """Rows of predictions.jsonl: the same tags for every post, in canonical order."""
+    for row in range(len(subset)):
+        user = view.users[subset.user[row]]
+        yield {
+            "id": f"{user}/{subset.text('post_id', row)}",
+            "user": user,
+            "image": view.image_names[subset.image_row[row]],
+            "prediction": " ".join(tags),
+            "references": [subset.text("reference", row)],
+        }
+
+
+def same_posts(rows: list[dict], others: list[dict], where: str) -> list[dict]:
+    """Our rows for the posts of another file of predictions, in its order.
+
+    Raises:
+        UserError: it has posts that we have not.
+    """
+    ours = {row["id"]: row for row in rows}
+    missing = [row["id"] for row in others if row["id"] not in ours]
+    if missing:
+        raise UserError(
+            f"{where} do not have the same posts: {len(missing):,} of the run's, such as "
+            f"{missing[0]}, are not in this subset; give the run's own --split and --subset"
+        )
+    return [ours[row["id"]] for row in others]
+
+
+def score(rows: list[dict]) -> Scores:
+    """Hashtag F1, as eval computes it."""
+    return hashtag_details(
+        [row["prediction"].split() for row in rows],
+        [" ".join(row["references"]).split() for row in rows],
+    )
+
+
+def print_difference(ours: Scores, model: Scores) -> None:
+    """How far the model is ahead in F1, and how sure that is."""
+    gain = model.rows["F1"] - ours.rows["F1"]
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
+    print(
+        f"F1 of the run minus F1 of the frequent tags: {gain.mean():+.4f} (standard error "
+        f"{error:.4f} over posts)"
+    )
+
+
+def save(folder: Path, rows: list[dict], scores: Scores, count: int) -> None:
+    """Writes predictions.jsonl and metrics.json, as eval does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+    write_predictions(folder / "predictions.jsonl", rows)
+    metrics = {**scores.corpus, "posts": len(rows), "tags": count, "notes": scores.notes}
+    write_json(folder / "metrics.json", metrics)
+    print(f"written: {folder}/predictions.jsonl, metrics.json")
+
+
+if __name__ == "__main__":
+    run_command(main)

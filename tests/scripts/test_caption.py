@@ -1,0 +1,310 @@
+"""Captions for pictures of one's own: the same numbers as in evaluation, and clear words else."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from configuration import Config, DataConfig, ModelConfig
+from data_loader.build import build_view
+from data_loader.build_options import BuildOptions
+from data_loader.features import open_features
+from data_loader.pictures import Pictures, list_pictures, no_features
+from data_loader.pipeline import open_posts
+from data_loader.view import VOCABULARY, open_view
+from model import encoders
+from model.build import build_captioner
+from model.decoding import decode
+from model.encoders import load_encoder
+from scripts import caption, extract_features
+from tests.data_loader.crawls import record, write_crawl
+from tests.shared_data import REPOSITORY
+from utils import checkpoint
+from utils.errors import UserError
+from utils.files import sha256
+from utils.run_folder import RunFolder
+
+USERS, POSTS, BATCH = ("ann", "ben", "eve", "kim"), 6, 3
+WORDS = ("boat", "cloud", "hill", "lake", "road", "tree", "wave")
+MODEL = ModelConfig(user_words=8, word_slots=7, word_dim=11, memory_dim=10, channels=6)
+
+
+def tiny_network(weights="random", calibration=None):
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input([224, 224, 3])
+    return keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
+
+
+def draw(path: Path, number: int) -> None:
+    pixels = np.random.default_rng(number).integers(0, 255, (9 + number, 12, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((90, 70)).save(path)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Views of both tasks, pictures, and their features by a small network."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "images").mkdir()
+    records = []
+    for i, user in enumerate(USERS):
+        for n in range(POSTS):
+            text = f"{WORDS[(n + i) % 7]} and {WORDS[n]} {user}"
+            records.append(record(user, f"p{n}", text, hashtags=[user, WORDS[n], "sea"]))
+            draw(folder / "images" / f"{user}-p{n}.jpg", POSTS * i + n)
+    posts = write_crawl(folder / "posts.jsonl", records)
+    for task in ("caption", "hashtag"):
+        sizes = {"train_share": 0.6, "test_posts": 5, "min_posts": 3, "split": "posts"}
+        options = BuildOptions(
+            "crawl", posts, task, folder / "data", language="none", jobs=1, **sizes
+        )
+        build_view(options, show_progress=False)
+    (folder / "weights.h5").write_bytes(b"weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoders, "build_network", tiny_network)
+        flags = {"--data_dir": "data", "--images": "images", "--weights": "weights.h5"}
+        words = [word for flag, name in flags.items() for word in (flag, str(folder / name))]
+        patch.setattr(sys, "argv", ["extract_features", *words, "--batch_size", str(BATCH)])
+        extract_features.main()
+    return folder
+
+
+@pytest.fixture
+def make_run(world, tmp_path):
+    """Makes a run that was never trained; `changes` are those of its model."""
+
+    def make(task="caption", name="run", **changes):
+        model = dataclasses.replace(MODEL, **changes)
+        data = DataConfig(world / "data", task, "posts", extractor="resnet101")
+        view = open_view(world / "data", task, "posts")
+        config = Config(run_dir=tmp_path / name, data=data, model=model)
+        saved = {**config.to_dict(), "vocabulary_sha256": sha256(view.folder / VOCABULARY)}
+        sizes = {"vocab_size": len(view.vocabulary), "image_dim": 2048}
+        captioner = build_captioner(model, **sizes, seed=5)
+        with RunFolder.create_or_resume(tmp_path / name, saved):
+            weights = captioner.parameters.values()
+            checkpoint.save(tmp_path / name, 9, weights, {}, {"sizes": sizes}, best=True)
+        return SimpleNamespace(path=tmp_path / name, view=view, captioner=captioner, model=model)
+
+    return make
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Runs the command; returns what it printed and what it wrote."""
+    monkeypatch.setattr(encoders, "build_network", tiny_network)
+
+    def run(run_dir, *flags):
+        out = tmp_path / "out.json"
+        words = ["--run_dir", run_dir, "--json", out, *flags]
+        monkeypatch.setattr(sys, "argv", ["caption", *map(str, words)])
+        caption.main()
+        return capsys.readouterr().out, json.loads(out.read_text())
+
+    return run
+
+
+@pytest.mark.parametrize("image_memory", ["pool5", "none"])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_user_s_test_picture_gets_the_caption_of_evaluation(
+    world, make_run, run, image_memory, beam_size
+):
+    made = make_run(image_memory=image_memory)
+    view, test = made.view, made.view.subsets["test"]
+    posts = open_posts(view, "test", image_memory, MODEL.user_words, MODEL.word_slots)
+    decoded = decode(made.captioner, posts.gather(posts.rows), beam_size, forbidden=(0, 1, 3))
+    for row in range(len(test)):
+        picture = world / "images" / view.image_names[test.image_row[row]]
+        user = view.users[test.user[row]]
+        flags = ("--image", picture, "--user", user, "--beam_size", beam_size)
+        printed, written = run(made.path, *flags)
+        (found,) = written["captions"]
+        expected = " ".join(view.vocabulary.decode(decoded.ids[row, 0].numpy()))
+        assert found["prediction"] == expected
+        assert found["log_probability"] == pytest.approx(float(decoded.scores[row, 0]), abs=1e-3)
+        assert f"{picture.name}  {expected}" in printed
+        length = min(MODEL.user_words, test.context_length[row])
+        assert written["user_words"] == view.vocabulary.decode(test.context_ids[row, :length])
+
+
+def test_pictures_are_encoded_as_they_were_for_training(world, monkeypatch):
+    monkeypatch.setattr(encoders, "build_network", tiny_network)
+    store = open_features(world / "data", "pool5")
+    encoder = load_encoder(store.metadata, store.path.parent)
+    names = (world / "data" / "images.txt").read_text().split()[:4]
+    paths = [world / "images" / name for name in names]
+    words = np.array([9, 5], np.int32)
+    pictures = Pictures(paths, encoder, words, user_words=4, word_slots=3, batch_size=BATCH)
+    batches = list(pictures)
+    assert [batch["row"].tolist() for batch in batches] == [[0, 1, 2], [3]]
+    images = np.concatenate([batch["image"] for batch in batches])
+    np.testing.assert_array_equal(images, store.gather(np.arange(4)))
+    assert batches[0]["context"].tolist() == [[9, 5, 0, 0]] * 3
+    assert batches[0]["context_length"].tolist() == [2] * 3
+    assert batches[0]["caption"].shape == (3, 2)
+    for name, spec in pictures.element_spec.items():
+        array = batches[1][name]
+        assert spec.shape.is_compatible_with(array.shape) and spec.dtype == array.dtype, name
+
+
+def test_a_folder_lists_what_it_skips(world, make_run, run, tmp_path):
+    folder = tmp_path / "pictures"
+    (folder / "below").mkdir(parents=True)
+    for number, name in enumerate(["b.png", "a.jpg", "d.webp", "c.gif"]):
+        draw(folder / name, number)
+    (folder / "aa.jpg").write_text("hello")
+    (folder / "e.bmp").write_bytes(b"")
+    (folder / ".hidden.png").write_text("hello")
+    printed, written = run(make_run().path, "--image", folder)
+    names = [Path(row["image"]).name for row in written["captions"]]
+    assert names == ["a.jpg", "b.png", "c.gif", "d.webp"]
+    skipped = {Path(name).name: reason for name, reason in written["skipped"].items()}
+    assert list(skipped) == ["aa.jpg", "e.bmp"]
+    assert "skipped, no readable pictures: 2 files\n  aa.jpg: not one of" in printed
+    assert "user: nobody, the user memory is empty" in printed
+    assert written["encoder"] == "resnet101"
+
+
+def test_history_changes_the_memory_and_hashtags_get_their_sign(make_run, run, world, tmp_path):
+    posts = tmp_path / "posts.txt"
+    posts.write_text("no tag\nso #Lake #lake #boat\n#zebra #lake\n")
+    flags = ("--image", world / "images" / "ann-p0.jpg", "--history", posts)
+    printed, written = run(make_run("hashtag").path, *flags)
+    assert written["user_words"] == ["lake", "boat"]
+    assert "3 posts; 2 of their 3 different words are in the vocabulary" in printed
+    assert "user memory, 2 words: lake boat" in printed
+    (found,) = written["captions"]
+    tags = " ".join(f"#{tag}" for tag in found["prediction"].split())
+    assert f"ann-p0.jpg  {tags}\n" in printed
+
+
+def test_what_a_model_does_not_look_at_is_said(make_run, run, world, tmp_path):
+    posts = tmp_path / "posts.txt"
+    posts.write_text("giraffe\n")
+    flags = ("--image", world / "images", "--history", posts)
+    printed, written = run(make_run(image_memory="none").path, *flags)
+    assert "no image memory, so pictures are not looked at" in printed
+    assert "warning: none of the history's words is known" in printed
+    assert len({row["prediction"] for row in written["captions"]}) == 1
+    assert "different pictures" not in printed and written["encoder"] is None
+    blind = make_run(name="nouc", user_context=False)
+    printed, written = run(blind.path, *flags)
+    assert "no user memory, so earlier posts are not looked at" in printed
+    assert written["user_words"] == []
+
+
+def test_random_weights_are_named(make_run, run, world, monkeypatch):
+    made = make_run()
+    metadata = open_features(world / "data", "pool5").metadata
+    monkeypatch.setattr(
+        caption, "read_metadata", lambda _: metadata | {"extractor": "resnet101_random"}
+    )
+    printed, _ = run(made.path, "--image", world / "images" / "ann-p0.jpg")
+    assert "random weights: this network has never learnt to see" in printed
+
+
+def test_separate_tags(make_run, run, world):
+    made = make_run("hashtag", word_query=False, word_memory=False)
+    flags = ("--image", world / "images" / "ann-p0.jpg")
+    _, written = run(made.path, *flags)
+    (found,) = written["captions"]
+    assert len(found["prediction"].split()) == 3  # all training posts have three tags
+    assert found["log_probability"] is None
+    _, written = run(made.path, *flags, "--tags_per_post", 5)
+    assert len(written["captions"][0]["prediction"].split()) == 5
+
+
+def test_sampling_depends_on_the_seed_alone(make_run, run, world):
+    made, flags = make_run(), ("--image", world / "images", "--sample", "--temperature", 2)
+    first, again, other = (
+        [row["prediction"] for row in run(made.path, *flags, "--seed", seed)[1]["captions"]]
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_unknown_is_never_written(make_run, run, world):
+    made = make_run()
+    bias = np.zeros(len(made.view.vocabulary), np.float32)
+    bias[3] = 1e6  # the unknown word, then "the rest"
+    weights = made.captioner.parameters.values()
+    (name,) = [name for name, value in weights.items() if value.shape == bias.shape]
+    sizes = {"vocab_size": len(bias), "image_dim": 2048}
+    checkpoint.save(made.path, 10, {**weights, name: bias}, {}, {"sizes": sizes}, best=True)
+    _, written = run(made.path, "--image", world / "images" / "ann-p0.jpg")
+    assert "_UNK" not in written["captions"][0]["prediction"]
+    assert written["step"] == 10
+
+
+def test_equal_captions_of_many_different_pictures_are_worth_a_warning(capsys):
+    caption.print_sameness({b"1": "a", b"2": "a", b"3": "a", b"4": "b"})
+    assert "3 of 4 different pictures get the same caption ('a')" in capsys.readouterr().out
+    caption.print_sameness({b"1": "a", b"2": "a", b"3": "b", b"4": "b"})
+    caption.print_sameness({b"1": "a", b"2": "a", b"3": "a"})
+    assert capsys.readouterr().out == ""
+
+
+def test_copies_of_a_picture_are_one_picture(tmp_path):
+    draw(tmp_path / "a.png", 1)
+    draw(tmp_path / "b.png", 1)
+    draw(tmp_path / "c.png", 2)
+    words = np.zeros(0, np.int32)
+    pictures = Pictures(list_pictures(tmp_path), no_features, words, 4, 3)
+    assert len(list(pictures)) == 1
+    assert len(set(pictures.contents.values())) == 2
+
+
+def test_pictures_that_cannot_be_used_are_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.jpg").write_text("hello")
+    with pytest.raises(UserError, match="no picture and no folder"):
+        list_pictures(tmp_path / "gone.jpg")
+    with pytest.raises(UserError, match="has no pictures"):
+        list_pictures(tmp_path / "empty")
+    paths = [tmp_path / "text.jpg", tmp_path / "gone.jpg"]
+    with pytest.raises(UserError, match=r"text.jpg is no readable picture \(nor is any of 1 other"):
+        list(Pictures(paths, no_features, np.zeros(0, np.int32), 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--history", "a", "--user", "b"], "give one of them"),
+        (["--beam_size", 0], "--beam_size is 0"),
+        (["--sample", "--beam_size", 2], "leave out --beam_size"),
+        (["--temperature", 0], "--temperature is 0"),
+        (["--tags_per_post", 2], "for models without a word query"),
+        (["--checkpoint", 7], "no checkpoint '7'"),
+        (["--user", "nobody"], "no user 'nobody'"),
+        (["--weights", "gone.h5"], r"no weight file gone\.h5; scripts/download"),
+        (["--data_dir", "gone"], "no data root at gone; make one: python -m"),
+        (["--json", "gone/out.json"], "in a folder that exists"),
+    ],
+)
+def test_mistakes_are_said(make_run, run, world, flags, message):
+    with pytest.raises(UserError, match=message):
+        run(make_run().path, "--image", world / "images" / "ann-p0.jpg", *flags)
+
+
+def test_another_vocabulary_is_refused(make_run, world):
+    made = make_run()
+    path = made.path / "configuration.json"
+    path.write_text(path.read_text().replace(sha256(made.view.folder / VOCABULARY), "0"))
+    with pytest.raises(UserError, match="another vocabulary"):
+        caption.open_run(made.path, None)
+
+
+def test_without_a_run_the_command_says_so_in_one_line(tmp_path):
+    draw(tmp_path / "a.png", 1)
+    command = [sys.executable, "-m", "scripts.caption", "--image", str(tmp_path / "a.png")]
+    command += ["--run_dir", str(tmp_path / "run")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "python -m train" in done.stderr
+    assert done.stderr.count("\n") == 1
