@@ -82,10 +82,9 @@ def open_subset(view: View, name: str | None) -> Subset:
 
 def best_count(view: View) -> int:
     """The number of tags with the best mean F1 on the training and validation posts together."""
-    ids, length = [
-        np.concatenate([getattr(view.subsets[name], column) for name in ("train", "val")])
-        for column in ("caption_ids", "caption_length")
-    ]  # [N, W], [N]
+    seen = [view.subsets[name] for name in ("train", "val") if name in view.subsets]
+    ids = np.concatenate([subset.caption_ids for subset in seen])  # [N, W]
+    length = np.concatenate([subset.caption_length for subset in seen])  # [N]
     known = len(view.vocabulary) - FIRST_TAG
     counts = np.arange(1, min(known, ids.shape[1]) + 1)
     hits = [((ids >= FIRST_TAG) & (ids < FIRST_TAG + count)).sum(1) for count in counts]
