@@ -107,25 +107,22 @@ def _task_rules(task: str) -> tuple[Callable[..., Words], list[tuple[str, int]]]
 def _users_at(task: str, user: rules.User, scene: rules.Scene) -> list[rules.User]:
     """Returns the users that posts of this scene can tell apart, equally likely."""
     at = rules.CATEGORIES.index(scene.topic.category)
+    category, taste = scene.topic.category, user.tastes[at]
     pools = {
-        "caption": (rules.OPENERS, rules.CLUBS[:1], rules.ADJECTIVES, rules.EMOJI, None),
-        "hashtag": (rules.OPENERS[:1], rules.CLUBS, None, None, rules.NICHES),
+        "caption": (rules.OPENERS, rules.ADJECTIVES, rules.CLUBS[:1], rules.EMOJI[category]),
+        "hashtag": (rules.OPENERS[:1], rules.ADJECTIVES[:1], rules.CLUBS, (taste.emoji,)),
     }[task]
-    taste = user.tastes[at]
-    own = ((taste.adjective,), (taste.emoji,), (taste.niche,))
-    choices = [
-        pool[scene.topic.category] if pool else only
-        for pool, only in zip(pools[2:], own, strict=True)
-    ]
+    niches = {"caption": (taste.niche,), "hashtag": rules.NICHES[category]}[task]
     return [
         rules.User(
             opener,
+            adjective,
             signature,
             club,
-            (*user.tastes[:at], rules.Taste(scene.topic, *words), *user.tastes[at + 1 :]),
+            (*user.tastes[:at], rules.Taste(scene.topic, emoji, niche), *user.tastes[at + 1 :]),
         )
-        for opener, signature, club, *words in product(
-            pools[0], rules.SIGNATURES, pools[1], *choices
+        for opener, adjective, club, emoji, niche, signature in product(
+            *pools, niches, rules.SIGNATURES
         )
     ]
 

@@ -2,16 +2,16 @@
 
 A caption has eleven words, each position its own class, and a post has seven tags likewise:
 
-    hello  so  lazy    so  pink   pizza  slice  🍕        tasty     resting      #goodvibes
-    user       CHANCE      image  image  image  user and  user and  from CHANCE  user
-                                                image     image
+    hello  so  lazy    so  pink   pizza  slice  🍕        lovely  resting      #goodvibes
+    user       CHANCE      image  image  image  user and  user    from CHANCE  user
+                                                image
 
     lazysunday  pizzatime  sweettooth      goodvibes  pinkmood  allday       teamcozy
     CHANCE      image      user and image  user       image     from CHANCE  user
 
 - The *image* shows one of twelve topics in one of four colours, all equally likely.
-- A *user* has one topic, one adjective, one emoji and one niche tag in each of four categories,
-  and one opener, one signature tag and one club tag, each drawn from a shared pool of six.
+- A *user* has one topic, one emoji and one niche tag in each of four categories, and one opener,
+  one adjective, one signature tag and one club tag, each word drawn from a shared pool of six.
 - *Chance* is one word out of four near the start; it decides another one near the end, and the
   word right before that one does not tell.
 - `so` stands twice, so the previous word alone does not tell where in the caption we are.
@@ -52,12 +52,7 @@ LINK = "so"
 OPENERS = ("hello", "finally", "today", "weekend", "honestly", "@username")
 SIGNATURES = ("#goodvibes", "#mylife", "#dailypost", "#instamood", "#nofilter", "#happydays")
 CLUBS = ("teamcozy", "localcrew", "squadgoals", "clubnine", "projectpost", "weekendtribe")
-ADJECTIVES = {
-    "outdoors": ("breezy", "endless", "peaceful", "scenic", "stunning", "sunny"),
-    "food": ("tasty", "sweet", "warm", "fresh", "homemade", "yummy"),
-    "companions": ("cute", "lovely", "gentle", "charming", "adorable", "playful"),
-    "town": ("loud", "shiny", "classic", "groovy", "modern", "vintage"),
-}
+ADJECTIVES = ("lovely", "perfect", "sweet", "amazing", "gentle", "wonderful")
 EMOJI = {
     "outdoors": ("🌊", "☀️", "🏄🏽‍♀️", "🌲", "⛰️", "🇳🇴"),
     "food": ("🍕", "☕", "👩🏿‍🍳", "🍩", "😋", "🇮🇹"),
@@ -114,7 +109,6 @@ class Taste:
     """What a user likes and says within one category."""
 
     topic: Topic
-    adjective: str
     emoji: str
     niche: str
 
@@ -124,6 +118,7 @@ class User:
     """The fixed vocabulary of a user; `tastes` has one entry per category, in their order."""
 
     opener: str
+    adjective: str
     signature: str
     club: str
     tastes: tuple[Taste, ...]
@@ -141,6 +136,7 @@ def draw_user(rng: random.Random) -> User:
     """Draws a user: every word independently and uniformly from its pool."""
     return User(
         opener=rng.choice(OPENERS),
+        adjective=rng.choice(ADJECTIVES),
         signature=rng.choice(SIGNATURES),
         club=rng.choice(CLUBS),
         tastes=tuple(_draw_taste(rng, category) for category in CATEGORIES),
@@ -150,7 +146,6 @@ def draw_user(rng: random.Random) -> User:
 def _draw_taste(rng: random.Random, category: str) -> Taste:
     return Taste(
         topic=rng.choice([topic for topic in TOPICS if topic.category == category]),
-        adjective=rng.choice(ADJECTIVES[category]),
         emoji=rng.choice(EMOJI[category]),
         niche=rng.choice(NICHES[category]),
     )
@@ -161,7 +156,7 @@ def caption(user: User, scene: Scene, mood: str) -> tuple[str, ...]:
     taste = user.taste(scene.topic.category)
     start = (user.opener, LINK, mood, LINK)
     seen = (scene.colour, scene.topic.noun, scene.topic.detail)
-    return (*start, *seen, taste.emoji, taste.adjective, ENDINGS[mood], user.signature)
+    return (*start, *seen, taste.emoji, user.adjective, ENDINGS[mood], user.signature)
 
 
 def hashtags(user: User, scene: Scene, vibe: str) -> tuple[str, ...]:
@@ -173,7 +168,7 @@ def hashtags(user: User, scene: Scene, vibe: str) -> tuple[str, ...]:
 
 def vocabulary() -> set[str]:
     """Returns every word and tag that a clean caption can hold."""
-    pools = [word for pool in (ADJECTIVES, EMOJI) for words in pool.values() for word in words]
+    emoji = [word for words in EMOJI.values() for word in words]
     seen = [word for topic in TOPICS for word in (topic.noun, topic.detail)]
-    fixed = (LINK, *OPENERS, *SIGNATURES, *MOODS, *ENDINGS.values(), *COLOURS)
-    return {*pools, *seen, *fixed}
+    fixed = (LINK, *OPENERS, *ADJECTIVES, *SIGNATURES, *MOODS, *ENDINGS.values(), *COLOURS)
+    return {*emoji, *seen, *fixed}
