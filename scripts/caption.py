@@ -258,7 +258,7 @@ def print_captions(captions: list[dict], task: str) -> None:
     for name, row in zip(names, captions, strict=True):
         words = row["prediction"].split()
         if task == "hashtag":
-            words = [f"#{tag}" for tag in words]
+            words = [f"#{tag}" for tag in dict.fromkeys(words)]  # a post has a tag once
         print(f"{name:{width}}  {' '.join(words) or '(no words)'}")
 
 

@@ -171,7 +171,7 @@ def test_a_folder_lists_what_it_skips(world, make_run, run, tmp_path):
     assert written["encoder"] == "resnet101"
 
 
-def test_history_changes_the_memory_and_hashtags_get_their_sign(make_run, run, world, tmp_path):
+def test_a_history_fills_the_memory(make_run, run, world, tmp_path):
     posts = tmp_path / "posts.txt"
     posts.write_text("no tag\nso #Lake #lake #boat\n#zebra #lake\n")
     flags = ("--image", world / "images" / "ann-p0.jpg", "--history", posts)
@@ -180,8 +180,17 @@ def test_history_changes_the_memory_and_hashtags_get_their_sign(make_run, run, w
     assert "3 posts; 2 of their 3 different words are in the vocabulary" in printed
     assert "user memory, 2 words: lake boat" in printed
     (found,) = written["captions"]
-    tags = " ".join(f"#{tag}" for tag in found["prediction"].split())
+    tags = " ".join(f"#{tag}" for tag in dict.fromkeys(found["prediction"].split()))
     assert f"ann-p0.jpg  {tags}\n" in printed
+
+
+def test_hashtags_have_their_sign_and_come_once(capsys):
+    rows = [{"image": "x/a.jpg", "prediction": "sea sun sea"}, {"image": "bc.jpg"}]
+    rows[1]["prediction"] = ""
+    caption.print_captions(rows, "hashtag")
+    assert capsys.readouterr().out == "a.jpg   #sea #sun\nbc.jpg  (no words)\n"
+    caption.print_captions(rows[:1], "caption")
+    assert capsys.readouterr().out == "a.jpg  sea sun sea\n"
 
 
 def test_what_a_model_does_not_look_at_is_said(make_run, run, world, tmp_path):
