@@ -1,6 +1,7 @@
 """Batches of pictures that are in no data set, for one person's captions."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ def list_pictures(path: Path) -> list[Path]:
     Raises:
         UserError: nothing is there.
     """
-    if not path.is_dir():
-        if not path.exists():
+    if not os.path.isdir(path):  # Path.is_dir may raise
+        if not os.path.exists(path):
             raise UserError(f"--image: there is no picture and no folder {path}")
         return [path]
     try:

@@ -9,6 +9,7 @@ Pictures go the way of the training images: the same reading, preprocessing and 
 posts become words as the training posts did, and the most characteristic ones fill the memory.
 """
 
+import os
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
@@ -118,7 +119,7 @@ def check(options: Options) -> None:
         raise UserError("--sample draws one caption per picture: leave out --beam_size")
     if not options.temperature > 0:
         raise UserError(f"--temperature is {options.temperature}; expected a positive number")
-    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+    if options.json and (os.path.isdir(options.json) or not os.path.isdir(options.json.parent)):
         raise UserError(f"--json {options.json}: expected a file name in a folder that exists")
     if is_one_of_several_workers():
         raise UserError("caption runs in one process: unset TF_CONFIG, or start a single task")

@@ -144,6 +144,7 @@ def test_pictures_are_encoded_as_they_were_for_training(world, monkeypatch):
     batches = list(pictures)
     assert [batch["row"].tolist() for batch in batches] == [[0, 1, 2], [3]]
     images = np.concatenate([batch["image"] for batch in batches])
+    assert images.dtype == np.float32
     np.testing.assert_array_equal(images, store.gather(np.arange(4)))
     assert batches[0]["context"].tolist() == [[9, 5, 0, 0]] * 3
     assert batches[0]["context_length"].tolist() == [2] * 3
