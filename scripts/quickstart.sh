@@ -38,7 +38,7 @@ $python -m scripts.extract_features --data_dir $toy/data --images $toy/world/ima
 for task in caption hashtag; do
   step "training: $task"
   once $toy/runs/$task/metrics.json $python -m train --data_dir $toy/data --task $task \
-    --run_dir $toy/runs/$task --word_dim 64 --memory_dim 128 --channels 32 --batch_size 50 --epochs 5
+    --run_dir $toy/runs/$task --word_dim 64 --memory_dim 128 --channels 32 --batch_size 50 --epochs 4
   step "evaluation: $task"
   once $toy/runs/$task/metrics.json $python -m eval --run_dir $toy/runs/$task
 done
