@@ -205,7 +205,7 @@ def test_a_run_in_use_is_refused(world, whole, bigram):
         run_train(world, whole, epochs=EPOCHS)
 
 
-def test_towers_learn_what_one_device_learns(world, tmp_path):
+def test_towers_learn_and_predict_what_one_device_does(world, tmp_path):
     process = command("tests.towers_train", world, tmp_path)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors[-3000:]
@@ -218,6 +218,8 @@ def test_towers_learn_what_one_device_learns(world, tmp_path):
             np.testing.assert_allclose(value, other["arrays"][key], atol=1e-9, err_msg=key)
         for expected, found in zip(one["log"], other["log"], strict=True):
             assert found == pytest.approx(expected, abs=1e-9)
+    predictions = [(tmp_path / name / "predictions.jsonl").read_text() for name in ("one", "two")]
+    assert predictions[0] == predictions[1] and predictions[0].count("\n") == 9
 
 
 def wait_for_steps(run, steps, process):

@@ -112,7 +112,8 @@ def require_finite(
     among = f"; posts {_some(posts)}" if posts else ""
     raise TrainingError(
         f"{_some(broken)} not finite at step {step}, epoch {epoch} ({scalars}){among}."
-        " Resume from the last checkpoint with a lower --learning_rate, or look at these posts"
+        " The last checkpoint is from before. Train again with a lower --learning_rate and another"
+        " --run_dir (the same command would come to the same step), or look at these posts"
     )
 
 

@@ -1,0 +1,243 @@
+"""`python -m eval` on a small world: every post once, what is written, what is refused."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from data_loader.feature_writer import write_features
+from data_loader.view import open_view
+from tests.bigram import use_bigram
+from tests.runs import run_eval, run_train
+from tests.small_world import (
+    FAILED_IMAGE,
+    IMAGE_DIM,
+    IMAGES,
+    MOST_WORDS,
+    POSTS,
+    make_view,
+    make_world,
+)
+from utils import checkpoint
+from utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory):
+    """Runs of the bigram model: hashtags, several checkpoints, and captions."""
+    runs = tmp_path_factory.mktemp("runs")
+    patches = use_bigram()
+    for patch in patches:
+        patch.start()
+    run_train(world, runs / "tags", task="hashtag", epochs=3, keep_checkpoints=9)
+    run_train(world, runs / "captions", epochs=1)
+    for patch in patches:
+        patch.stop()
+    return runs
+
+
+@pytest.fixture
+def run(trained, tmp_path, bigram):
+    """The hashtag run, a copy of its own."""
+    return shutil.copytree(trained / "tags", tmp_path / "runs/tags")
+
+
+def results(run, suffix=""):
+    lines = (run / f"predictions{suffix}.jsonl").read_text(encoding="utf-8").splitlines()
+    metrics = json.loads((run / f"metrics{suffix}.json").read_text())
+    return [json.loads(line) for line in lines], metrics
+
+
+def expected_rows(world, subset, task="hashtag"):
+    """Usable posts in canonical order: what the view says about them."""
+    view = open_view(world, task)
+    posts = view.subsets[subset]
+    return [
+        {
+            "id": f"{view.users[posts.user[row]]}/p{row}",
+            "user": view.users[posts.user[row]],
+            "image": view.image_names[posts.image_row[row]],
+            "references": [posts.text("reference", row)],
+        }
+        for row in range(len(posts))
+        if view.image_names[posts.image_row[row]] != f"{FAILED_IMAGE}.jpg"
+    ]
+
+
+def test_every_post_once_in_canonical_order(world, run):
+    run_eval(run_dir=run)
+    rows, metrics = results(run)
+    expected = expected_rows(world, "test")
+    assert [{key: row[key] for key in expected[0]} for row in rows] == expected
+    references = [row["references"][0] for row in rows]
+    assert any("zebra" in text for text in references)  # outside of the vocabulary, yet the truth
+    assert max(len(text.split()) for text in references) == MOST_WORDS  # longer than the model's
+    assert (metrics["posts"], metrics["posts_left_out"]) == (POSTS["test"] - 1, 1)
+    assert metrics["step"] == checkpoint.load(run, "best").step
+
+
+def test_metrics_are_flat_numbers(run, capsys):
+    run_eval(run_dir=run)
+    _, metrics = results(run)
+    names = {"F1", "micro_F1", "micro_precision", "micro_recall"}
+    names |= {"loss", "perplexity", "word_accuracy"}
+    assert names <= metrics.keys()
+    assert all(isinstance(metrics[name], float) for name in names)
+    assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]))
+    printed = capsys.readouterr().out
+    assert "micro_F1" in printed and f"written: {run}/predictions.jsonl" in printed
+
+
+def test_another_subset_is_written_beside_the_default_one(world, run):
+    run_eval(run_dir=run, subset="val")
+    rows, metrics = results(run, "-val")
+    assert [row["id"] for row in rows] == [row["id"] for row in expected_rows(world, "val")]
+    assert metrics["posts"] == POSTS["val"] - 1
+    assert not (run / "predictions.jsonl").exists()
+
+
+def test_batches_and_beams_change_what_they_should(run):
+    run_eval(run_dir=run)
+    greedy, metrics = results(run)
+    run_eval("--batch_size", "11", run_dir=run)
+    whole, whole_metrics = results(run)
+    assert [row["prediction"] for row in whole] == [row["prediction"] for row in greedy]
+    assert whole_metrics["loss"] == pytest.approx(metrics["loss"])
+    run_eval(run_dir=run, beam_size=3)
+    beams, beam_metrics = results(run)
+    assert beam_metrics["loss"] == pytest.approx(metrics["loss"])
+    gains = [
+        b["log_probability"] - g["log_probability"] for b, g in zip(beams, greedy, strict=True)
+    ]
+    assert sum(gains) > 0
+
+
+def test_a_sample_follows_from_its_seed(run):
+    written = []
+    for seed in (1, 1, 2):
+        run_eval("--sample", run_dir=run, seed=seed)
+        written.append([row["prediction"] for row in results(run)[0]])
+    assert written[0] == written[1] != written[2]
+
+
+def test_a_limit_takes_posts_evenly(world, run):
+    run_eval(run_dir=run, limit=4)
+    ids = [row["id"] for row in expected_rows(world, "test")]
+    assert [row["id"] for row in results(run)[0]] == [ids[0], ids[3], ids[6], ids[9]]
+
+
+@pytest.mark.parametrize(("name", "step"), [("last", 18), ("6", 6), ("12", 12)])
+def test_the_checkpoint_is_the_one_asked_for(run, name, step):
+    run_eval(run_dir=run, checkpoint=name, limit=3)
+    assert results(run)[1]["step"] == step
+
+
+def test_the_newest_run_is_evaluated(trained, run):
+    older = shutil.copytree(trained / "captions", run.parent / "older")
+    (run / "log.jsonl").touch()
+    run_eval(runs_dir=run.parent, limit=2)
+    assert len(results(run)[0]) == 2
+    assert not (older / "predictions.jsonl").exists()
+
+
+def test_a_model_without_a_word_query_predicts_separate_tags(world, tmp_path, bigram):
+    more = ["--no_word_query", "--no_word_memory"]
+    run_train(world, tmp_path / "run", *more, task="hashtag", epochs=1)
+    mean = open_view(world, "hashtag").subsets["train"].caption_length.mean()
+    for args, number in (({}, round(float(mean))), ({"tags_per_post": 3}, 3)):
+        run_eval(run_dir=tmp_path / "run", **args)
+        rows, _ = results(tmp_path / "run")
+        tags = [row["prediction"].split() for row in rows]
+        assert {(len(each), len(set(each))) for each in tags} == {(number, number)}
+        assert all(row["log_probability"] is None for row in rows)
+
+
+def test_captions_get_caption_metrics(trained, tmp_path, bigram):
+    """Through the pipeline with Java: the one slow step."""
+    run = shutil.copytree(trained / "captions", tmp_path / "run")
+    run_eval(run_dir=run)
+    rows, metrics = results(run)
+    assert len(rows) == POSTS["test"] - 1
+    names = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"}
+    assert names <= metrics.keys()
+
+
+@pytest.mark.slow
+def test_csmn_is_evaluated_as_it_was_trained(world, tmp_path):
+    run_train(world, tmp_path / "run", task="hashtag", epochs=1)
+    run_eval(run_dir=tmp_path / "run", subset="val")
+    rows, metrics = results(tmp_path / "run", "-val")
+    log = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert len(rows) == POSTS["val"] - 1
+    # Training leaves out posts that are too long for the model; evaluation has one of them more.
+    assert metrics["loss"] == pytest.approx(log[-1]["val_loss"], rel=0.1)
+
+
+# What is refused
+
+
+def test_a_view_with_another_vocabulary_is_refused(run, tmp_path):
+    other = make_world(tmp_path / "other")
+    shutil.rmtree(other / "hashtag-users-others")
+    make_view(
+        other, "hashtag", words=["sea", "sun", "cat", "dog", "tea", "joy", "red", "fog", "icy"]
+    )
+    with pytest.raises(UserError, match="trained with another vocabulary than"):
+        run_eval(run_dir=run, data_dir=other)
+
+
+def test_features_of_another_width_are_refused(run, tmp_path):
+    other = make_world(tmp_path / "other")
+    shutil.rmtree(other / "features")
+    write_features(other, "toy-pool5", np.ones([IMAGES, 1, IMAGE_DIM + 3], np.float16))
+    with pytest.raises(UserError, match=r"width 9, but .* was trained on width 6"):
+        run_eval(run_dir=run, data_dir=other)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("--batch_size 0", "--batch_size is 0; expected at least 1"),
+        ("--limit 0", "--limit is 0"),
+        ("--seed -1", "--seed is -1"),
+        ("--temperature 0", "--temperature is 0.0"),
+        ("--sample --beam_size 2", "leave out --beam_size"),
+        ("--subset test2", "no subset test2; it has train, val, test"),
+        ("--checkpoint 7", "no checkpoint '7'; use best, last, or one of 6, 12, 18"),
+        ("--checkpoint newest", "checkpoint 'newest': expected best, last, or a step's number"),
+        ("--data_dir {tmp}/none", "no data root at {tmp}/none; make one: python -m scripts.build"),
+        ("--run_dir {tmp}/none", "{tmp}/none is no run folder (it has no configuration.json): `py"),
+        ("--num_gpus 3", "TensorFlow finds 0 here; use --num_gpus 0 --virtual_towers 3"),
+    ],
+)
+def test_what_cannot_be_is_one_line(run, tmp_path, args, message):
+    if args == "--num_gpus 3":
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):
+            pytest.skip("this machine has GPUs")
+    with pytest.raises(UserError) as error:
+        run_eval("--run_dir", str(run), *args.format(tmp=tmp_path).split())
+    assert message.format(tmp=tmp_path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_without_any_run_the_command_that_makes_one_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no run in .*none/: .*`python -m train`"):
+        run_eval(runs_dir=tmp_path / "none")
+
+
+def test_missing_features_name_the_command(run, tmp_path):
+    other = make_world(tmp_path / "other")
+    shutil.rmtree(other / "features")
+    with pytest.raises(UserError, match=r"no features toy-pool5 .*scripts\.extract_features"):
+        run_eval(run_dir=run, data_dir=other)
+
+
+def test_several_workers_are_refused(run, monkeypatch):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(UserError, match="eval runs in one process: unset TF_CONFIG"):
+        run_eval(run_dir=run)
