@@ -111,9 +111,9 @@ def test_validation_posts_take_part_in_the_choice(make_view):
 
 
 def test_shipped_splits_have_their_own_test_and_maybe_no_validation(make_view, run):
-    make_view("shipped", train=TRAIN, test1=TEST[:3], test2=TEST[3:])
+    make_view("shipped", train=["sea", "sea sun", "sea"], test1=TEST[:3], test2=TEST[3:])
     _, rows, metrics = run("--split", "shipped")
-    assert (len(rows), metrics["tags"], rows[0]["prediction"]) == (3, 2, "sea sun")
+    assert (len(rows), metrics["tags"], rows[0]["prediction"]) == (3, 1, "sea")
     _, rows, _ = run("--split", "shipped", "--subset", "test2", "--tags", 3)
     assert [row["prediction"] for row in rows] == ["sea sun sand"]
 
