@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import regex
 
-from data_loader.emoji_pattern import EMOJI
 from data_loader.tokenizer import remove_links
+from utils.emoji_pattern import EMOJI
 from utils.errors import UserError
 
 if TYPE_CHECKING:

@@ -25,13 +25,13 @@ from collections.abc import Iterable
 
 import regex
 
-from data_loader.emoji_pattern import EMOJI, normalize_emoji
 from data_loader.tokenizer_released import (
     tokenize_released,
     tokenize_released_hashtags,
     tokenize_released_yfcc,
     tokenize_released_yfcc_hashtags,
 )
+from utils.emoji_pattern import EMOJI, normalize_emoji
 
 __all__ = [
     "LETTERS",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_loader.emoji_pattern import EMOJI, normalize_emoji
 from data_loader.tokenizer import has_link, tokenize, tokenize_hashtags
+from utils.emoji_pattern import EMOJI, normalize_emoji
 
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 
