@@ -146,6 +146,8 @@ def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
     subset, rows = posts.subset, []
     for place, row in enumerate(decoded.rows.tolist()):
         words = view.vocabulary.decode(decoded.ids[place])
+        if view.settings["task"] == "hashtag":
+            words = dict.fromkeys(words)  # section 4.2: duplicate hashtags are removed
         rows.append(
             {
                 "id": f"{view.users[subset.user[row]]}/{subset.text('post_id', row)}",
