@@ -228,6 +228,8 @@ def write_captions(
     """
     from model.evaluation import decode_subset
 
+    # Section 4.2: duplicate hashtags are removed.
+    unique = dict.fromkeys if view.settings["task"] == "hashtag" else list
     names = ("beam_size", "sample", "temperature", "seed", "length_penalty")
     decoded = decode_subset(
         strategy,
@@ -240,7 +242,7 @@ def write_captions(
     return [
         {
             "image": str(pictures.paths[row]),
-            "prediction": " ".join(spell(view, ids)),
+            "prediction": " ".join(unique(spell(view, ids))),
             "log_probability": round(float(score), 4) if np.isfinite(score) else None,
         }
         for row, ids, score in zip(*decoded, strict=True)
@@ -259,7 +261,7 @@ def print_captions(captions: list[dict], task: str) -> None:
     for name, row in zip(names, captions, strict=True):
         words = row["prediction"].split()
         if task == "hashtag":
-            words = [f"#{tag}" for tag in dict.fromkeys(words)]  # a post has a tag once
+            words = [f"#{tag}" for tag in words]
         print(f"{name:{width}}  {' '.join(words) or '(no words)'}")
 
 

@@ -119,7 +119,7 @@ def test_a_user_s_test_picture_gets_the_caption_of_evaluation(
     view, test = made.view, made.view.subsets["test"]
     posts = open_posts(view, "test", image_memory, MODEL.user_words, MODEL.word_slots)
     decoded = decode(made.captioner, posts.gather(posts.rows), beam_size, forbidden=(0, 1, 3))
-    for row in range(len(test)):
+    for row in (0, len(test) - 1):
         picture = world / "images" / view.image_names[test.image_row[row]]
         user = view.users[test.user[row]]
         flags = ("--image", picture, "--user", user, "--beam_size", beam_size)
@@ -181,17 +181,30 @@ def test_a_history_fills_the_memory(make_run, run, world, tmp_path):
     assert "3 posts; 2 of their 3 different words are in the vocabulary" in printed
     assert "user memory, 2 words: lake boat" in printed
     (found,) = written["captions"]
-    tags = " ".join(f"#{tag}" for tag in dict.fromkeys(found["prediction"].split()))
-    assert f"ann-p0.jpg  {tags}\n" in printed
+    tags = found["prediction"].split()
+    assert f"ann-p0.jpg  {' '.join(f'#{tag}' for tag in tags)}\n" in printed
 
 
-def test_hashtags_have_their_sign_and_come_once(capsys):
-    rows = [{"image": "x/a.jpg", "prediction": "sea sun sea"}, {"image": "bc.jpg"}]
-    rows[1]["prediction"] = ""
+def test_hashtags_have_their_sign(capsys):
+    rows = [{"image": "x/a.jpg", "prediction": "sea sun"}, {"image": "bc.jpg", "prediction": ""}]
     caption.print_captions(rows, "hashtag")
     assert capsys.readouterr().out == "a.jpg   #sea #sun\nbc.jpg  (no words)\n"
     caption.print_captions(rows[:1], "caption")
-    assert capsys.readouterr().out == "a.jpg  sea sun sea\n"
+    assert capsys.readouterr().out == "a.jpg  sea sun\n"
+
+
+def test_a_hashtag_is_written_once_and_a_word_as_often_as_it_comes(make_run, run, world):
+    for task, times in (("hashtag", 1), ("caption", MODEL.word_slots)):
+        made = make_run(task, name=task)
+        word = made.view.vocabulary.words[5]
+        weights = made.captioner.parameters.values()
+        count = len(made.view.vocabulary)
+        (name,) = [name for name, value in weights.items() if value.shape == (count,)]
+        bias = np.where(np.arange(count) == 5, np.float32(1e6), np.float32(0))
+        sizes = {"vocab_size": count, "image_dim": 2048}
+        checkpoint.save(made.path, 10, {**weights, name: bias}, {}, {"sizes": sizes}, best=True)
+        _, written = run(made.path, "--image", world / "images" / "ann-p0.jpg")
+        assert written["captions"][0]["prediction"].split() == [word] * times
 
 
 def test_what_a_model_does_not_look_at_is_said(make_run, run, world, tmp_path):
