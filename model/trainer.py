@@ -17,6 +17,7 @@ from model.captioner import Captioner
 from model.evaluation import teacher_forced_scores
 from model.optimizer import Adam, learning_rate
 from model.training import StepOptions, make_train_step, make_validation_step
+from utils.devices import is_one_of_several_workers
 from utils.interrupts import StopRequest
 from utils.reporting import require_finite
 
@@ -121,6 +122,7 @@ class Trainer:
         self.feed, self.sink, self.settings, self.options = feed, sink, settings, options
         self.step, self.best_loss = progress.step, progress.best_loss
         self._first_epoch = progress.epoch
+        self._several_workers = is_one_of_several_workers()
         self._compiled: dict[Callable, Callable] = {}
         self._pending: list[tuple[int, tf.Tensor]] = []  # losses that nobody has looked at yet
         self._recent = list(progress.recent_losses)  # losses since the last report
@@ -136,7 +138,7 @@ class Trainer:
             for epoch in range(self._first_epoch, self.settings.epochs):
                 if not self._run_epoch(epoch, stop) or not self._finish_epoch(epoch, stop):
                     return False
-                if stop.asked:
+                if self._agree(stop):
                     return epoch + 1 == self.settings.epochs
         return True
 
@@ -146,17 +148,44 @@ class Trainer:
         end = (epoch + 1) * self.feed.steps_per_epoch
         self._seen, self._since = 0, time.monotonic()
         batches = self.feed.training(epoch, first)
-        train_step = self._compile(self._make_train_step, batches)
+        train_step = self._compile(self._make_train_step, batches.element_spec)
         for batch in batches:
             loss, _ = train_step(batch, self._rate(epoch))
             self._count_step(epoch, loss)
             if self.step == end:
                 break  # validation comes before the epoch's checkpoint
-            if stop.asked or self.step % self.settings.checkpoint_every == 0:
+            stopping = self._may_stop_here() and self._agree(stop)
+            if stopping or self.step % self.settings.checkpoint_every == 0:
                 self._save(epoch, best=False)
-            if stop.asked:
+            if stopping:
                 return False
         return True
+
+    def _may_stop_here(self) -> bool:
+        """Several workers look up from their work together, and only now and then."""
+        return not self._several_workers or self.step % self.settings.report_every == 0
+
+    def _agree(self, stop: StopRequest) -> bool:
+        """Whether a stop is asked for: of any worker, since no step works without all of them."""
+        if not self._several_workers:
+            return stop.asked
+        asked = self._compile(self._make_count)(tf.constant(int(stop.asked)))
+        return float(asked) > 0
+
+    def _make_count(self) -> Callable:
+        """A function of one number per worker to their sum."""
+
+        def replica(asked):
+            own = tf.cast(asked, tf.float32)  # on this replica's device
+            return tf.distribute.get_replica_context().all_reduce("SUM", own)
+
+        @tf.function
+        def count(asked):
+            return self.strategy.experimental_local_results(
+                self.strategy.run(replica, args=(asked,))
+            )[0]
+
+        return count
 
     def _count_step(self, epoch: int, loss: tf.Tensor) -> None:
         """One more step is done; its loss waits for the next look."""
@@ -169,7 +198,7 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int, stop: StopRequest) -> bool:
         """Reports what is left, validates and saves; False when stopped before the scores."""
-        if self._pending or self._recent:
+        if self._pending:
             self._report(epoch)
         best = True
         if self.feed.validation is not None:
@@ -188,15 +217,16 @@ class Trainer:
     def _validate(self, stop: StopRequest) -> dict[str, float] | None:
         """Scores of the validation posts; None where a stop was asked for meanwhile."""
         batches = self.feed.validation()
-        step = self._compile(self._make_validation_step, batches)
-        until_stop = itertools.takewhile(lambda _: not stop.asked, batches)
+        step = self._compile(self._make_validation_step, batches.element_spec)
+        stopping = lambda: stop.asked and not self._several_workers  # noqa: E731
+        until_stop = itertools.takewhile(lambda _: not stopping(), batches)
         scores = teacher_forced_scores(self.strategy, self.captioner, until_stop, step)
-        return None if stop.asked else scores
+        return None if stopping() else scores
 
-    def _compile(self, make: Callable, batches) -> Callable:
+    def _compile(self, make: Callable, *args) -> Callable:
         """A step is compiled once and serves every epoch."""
         if make not in self._compiled:
-            self._compiled[make] = make(batches.element_spec)
+            self._compiled[make] = make(*args)
         return self._compiled[make]
 
     def _make_train_step(self, batch_spec) -> Callable:

@@ -189,6 +189,7 @@ def test_a_stop_around_the_validation_loses_and_repeats_nothing(event):
     first = make_trainer()
     first.sink.at[event] = interrupt
     assert not first.run()
+    assert first.step == event[1]
     second = go_on(first)
     assert second.run()
     same_end(whole, first, second)
