@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import UserError
-from utils.files import sha256, write_json
+from utils.files import reserve, sha256, write_json
 
 CONTENTS = "columns.json"
 SMALL_FILE = 4 << 20  # bytes; up to this size a file's sha256 is compared whenever it is opened
@@ -109,7 +109,7 @@ def write_array(path: Path, array: np.ndarray) -> dict:
     digest = hashlib.sha256(header.getvalue())
     try:
         with open(path, "wb", buffering=0) as file:
-            _reserve(file.fileno(), size)
+            reserve(file.fileno(), size)
             write_all(file, header.getvalue())
             for start in range(0, array.nbytes, PIECE):
                 digest.update(data[start : start + PIECE])
@@ -134,17 +134,6 @@ def disk_error(path: Path, error: OSError, size: int = 0) -> UserError:
         needed = f" ({size / 1e6:.1f} MB)" if size else ""
         return UserError(f"no space left for {path}{needed}: free some or choose another folder")
     return UserError(f"cannot write {path}: {error.strerror or error}")
-
-
-def _reserve(descriptor: int, size: int) -> None:
-    """Reserves disk space where the system can; elsewhere a full disk shows when writing."""
-    if not hasattr(os, "posix_fallocate"):  # macOS
-        return
-    try:
-        os.posix_fallocate(descriptor, 0, size)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
 
 
 def _pack_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

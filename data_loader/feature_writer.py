@@ -34,7 +34,7 @@ from data_loader.features import (
     rows_path,
 )
 from utils.errors import UserError
-from utils.files import fsync_folder, write_json
+from utils.files import fsync_folder, reserve, write_json
 
 SECONDS_BETWEEN_FLUSHES = 10.0
 # May differ between two runs that fill the same file: everything else says what a number means.
@@ -272,7 +272,7 @@ def _reserve(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
     size = len(header) + math.prod(shape) * dtype.itemsize
     with open(path, "r+b" if path.exists() else "w+b", buffering=0) as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
+            reserve(file.fileno(), size)
         except OSError as error:
             raise UserError(f"{path} needs {size / 1e9:.2f} GB on its disk: {error}") from None
         _write_at(file, header, 0)

@@ -51,8 +51,11 @@ command -v "$python" >/dev/null || python=python3
 "$python" - "$archive" "$work/unpacked" <<'END' || fail "$source was not unpacked"
 import shutil
 import sys
+import tarfile
 import zipfile
 
+if not hasattr(tarfile, "data_filter"):
+    sys.exit("error: unpacking safely needs Python 3.11.4 or later")
 archive, folder = sys.argv[1:]
 try:
     if zipfile.is_zipfile(archive):

@@ -16,4 +16,6 @@ def parse(kind: type[T], default: T | None = None, args: list[str] | None = None
         args: the command line without the program's name, or None for `sys.argv`.
     """
     extra = {} if default is None else {"default": default}
-    return tyro.cli(kind, args=args, config=(tyro.conf.OmitArgPrefixes,), **extra)
+    config = (tyro.conf.OmitArgPrefixes,)
+    # Underscores in the help, as the flags stand in the README and in error messages.
+    return tyro.cli(kind, args=args, config=config, use_underscores=True, **extra)

@@ -1,5 +1,6 @@
 """Files that are either complete or not there: atomic writes, fsync, checksums."""
 
+import errno
 import hashlib
 import json
 import os
@@ -111,3 +112,19 @@ def new_folder(path: Path) -> Iterator[Path]:
         fsync_folder(path.parent)
     finally:
         remove(temporary)
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Makes a file `size` bytes long and reserves the space on disk, so that no write can fail.
+
+    Where the file system cannot reserve, the file only gets its length (zeros that take no space),
+    and a full disk shows when writing.
+    """
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except AttributeError:  # macOS has no such call
+        os.ftruncate(descriptor, max(size, os.fstat(descriptor).st_size))
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        os.ftruncate(descriptor, max(size, os.fstat(descriptor).st_size))

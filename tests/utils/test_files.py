@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -79,3 +80,23 @@ def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(tmp_path):
     (tmp_path / ".hidden").mkdir()
     assert files.remove_temporaries(tmp_path) == [leftover]
     assert sorted(os.listdir(tmp_path)) == [".hidden", "400"]
+
+
+def test_reserve_makes_the_length_where_the_disk_cannot_reserve(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with open(tmp_path / "a", "wb") as file:
+        files.reserve(file.fileno(), 12)
+        files.reserve(file.fileno(), 7)
+    assert (tmp_path / "a").read_bytes() == bytes(12)
+
+
+def test_reserve_says_when_the_disk_is_full(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with open(tmp_path / "a", "wb") as file, pytest.raises(OSError, match="no space"):
+        files.reserve(file.fileno(), 12)
