@@ -161,12 +161,13 @@ class _Chooser:
         width = min(self.beams, logits.shape[-1])
         best, words = tf.math.top_k(tf.nn.log_softmax(logits), width)  # [A, K, width]
         done = search.finished[:, :, tf.newaxis]
-        best = tf.where(done, tf.where(tf.range(width) == 0, 0.0, -float("inf")), best)
+        nothing, never = tf.zeros([], best.dtype), tf.constant(-float("inf"), best.dtype)
+        best = tf.where(done, tf.where(tf.range(width) == 0, nothing, never), best)
         words = tf.where(done, PAD, words)
         total = search.scores[:, :, tf.newaxis] + best
         # At the first step all beams are equal: only the first may go on.
         others = (step == 0) & (tf.range(self.beams) > 0)
-        total = tf.where(others[:, tf.newaxis], -float("inf"), total)
+        total = tf.where(others[:, tf.newaxis], never, total)
         flat = tf.reshape(total, [-1, self.beams * width])
         scores, place = tf.math.top_k(flat, self.beams)
         tokens = tf.gather(tf.reshape(words, [-1, self.beams * width]), place, batch_dims=1)

@@ -126,6 +126,19 @@ def test_compiled_decoding_equals_eager():
     np.testing.assert_array_equal(compiled(batch).ids, decode(model, batch, beam_size=3).ids)
 
 
+@pytest.mark.parametrize("options", [{}, {"beam_size": 3, "length_penalty": 0.7}, {"sample": True}])
+def test_decoding_has_the_type_of_the_model(options):
+    wide, narrow = make(dtype="float64"), make()
+    narrow.parameters.assign(
+        {name: value.astype(np.float32) for name, value in wide.parameters.values().items()}
+    )
+    batch = make_batch(narrow)
+    result, expected = decode(wide, batch, **options), decode(narrow, batch, **options)
+    assert result.scores.dtype == tf.float64
+    np.testing.assert_array_equal(result.ids, expected.ids)
+    np.testing.assert_allclose(result.scores, expected.scores, rtol=1e-4)
+
+
 def test_sampling_depends_on_seed_and_row_alone():
     captioner, batch = toy(posts=300)
     first = decode(captioner, batch, sample=True, seed=5)
