@@ -157,7 +157,7 @@ def _split_cpu(towers: int) -> list[str]:
 
 
 def _has_cluster(text: str) -> bool:
-    """Whether a `TF_CONFIG` names a cluster; TensorFlow's own errors do not say why."""
+    """Whether a `TF_CONFIG` names several tasks; TensorFlow's own errors do not say why."""
     if not text.strip():
         return False
     try:
@@ -171,7 +171,7 @@ def _has_cluster(text: str) -> bool:
             ' {"cluster": {"worker": ["host1:port", "host2:port"]},'
             ' "task": {"type": "worker", "index": 0}}, whose task is in its cluster'
         ) from error
-    return bool(cluster)
+    return sum(map(len, cluster.values())) > 1
 
 
 def _in_slurm_step() -> bool:

@@ -100,10 +100,26 @@ def test_a_wrong_tf_config_says_what_is_expected(text, monkeypatch):
         devices.is_one_of_several_workers()
 
 
-@pytest.mark.parametrize("text", ["", "  ", "{}", '{"cluster": {}}'])
-def test_an_empty_tf_config_is_a_process_by_itself(text, monkeypatch):
+ONE_WORKER = '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}'
+
+
+@pytest.mark.parametrize("text", ["", "  ", "{}", '{"cluster": {}}', ONE_WORKER])
+def test_a_tf_config_of_one_task_or_none_is_a_process_by_itself(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     assert not devices.is_one_of_several_workers()
+
+
+def test_tasks_of_different_kinds_are_several_workers(monkeypatch):
+    cluster = {"chief": ["a:1"], "worker": ["b:1"]}
+    config = {"cluster": cluster, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert devices.is_one_of_several_workers()
+
+
+def test_a_single_worker_can_have_towers():
+    found = result(start(0, 2, TF_CONFIG=ONE_WORKER))
+    assert (found["kind"], found["chief"]) == ("MirroredStrategy", True)
+    assert found["sum"] == [2.0, 2.0]
 
 
 def test_a_slurm_batch_script_is_not_a_worker_but_a_step_is(monkeypatch):
