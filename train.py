@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from configuration import Config, parse_config
-from data_loader.pipeline import Posts, distribute, epoch_order, open_posts
+from data_loader.pipeline import Posts, distribute, epoch_order, open_posts, steps_per_epoch
 from data_loader.view import VOCABULARY, View, open_view
 from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
@@ -190,6 +190,7 @@ def make_feed(
         validation=validation_batches if validation else None,
         posts=len(training),
         global_batch=batch,
+        steps_per_epoch=steps_per_epoch(len(training), batch),
     )
 
 

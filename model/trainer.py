@@ -5,7 +5,6 @@ to be kept goes to `save` and `report`.
 """
 
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
@@ -41,17 +40,14 @@ class Feed(NamedTuple):
         validation: to a distributed data set of all validation posts; None without any.
         posts: training posts, at least 1; each is seen once per epoch.
         global_batch: posts per step over all replicas; an epoch's last step may have fewer.
+        steps_per_epoch: steps that see every post once.
     """
 
     training: Callable[[int, int], Iterable]
     validation: Callable[[], Iterable] | None
     posts: int
     global_batch: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps that see every post once."""
-        return math.ceil(self.posts / self.global_batch)
+    steps_per_epoch: int
 
     def posts_at(self, step: int) -> int:
         """Posts of a step, which counts from 0 over all epochs."""

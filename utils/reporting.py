@@ -62,10 +62,6 @@ class Reporter:
         self._write_events(record)
         self._show(numbers)
 
-    def message(self, text: str) -> None:
-        """Prints a line above the bar."""
-        tqdm.write(text)
-
     def close(self) -> None:
         """Finishes the bar and TensorBoard's file."""
         self._bar.close()
@@ -89,31 +85,27 @@ class Reporter:
         self.close()
 
 
-def require_finite(
-    step: int, epoch: int, values: Mapping[str, Any], posts: Sequence[str] = ()
-) -> None:
+def require_finite(step: int, epoch: int, values: Mapping[str, Any]) -> None:
     """Stops a run whose numbers have become NaN or infinite.
 
     Args:
         step: the training step that gave the values.
         epoch: its epoch.
         values: scalars or arrays by name: the loss, its terms, norms of gradients.
-        posts: ids of the batch's posts, where they are known.
 
     Raises:
         TrainingError: it names the values that are not finite, prints every scalar, and says
-            which step, epoch and posts gave them.
+            which step and epoch gave them.
     """
     arrays = {name: np.asarray(value) for name, value in values.items()}
     broken = [name for name, value in arrays.items() if not np.isfinite(value).all()]
     if not broken:
         return
     scalars = ", ".join(f"{name}={value:.6g}" for name, value in arrays.items() if not value.ndim)
-    among = f"; posts {_some(posts)}" if posts else ""
     raise TrainingError(
-        f"{_some(broken)} not finite at step {step}, epoch {epoch} ({scalars}){among}."
+        f"{_some(broken)} not finite at step {step}, epoch {epoch} ({scalars})."
         " The last checkpoint is from before. Train again with a lower --learning_rate and another"
-        " --run_dir (the same command would come to the same step), or look at these posts"
+        " --run_dir: the same command would come to the same step"
     )
 
 

@@ -138,11 +138,6 @@ class RunFolder:
         self.close()
 
 
-def default_run_dir(preset: str, task: str, split: str, context: str) -> Path:
-    """Where a run goes that was given no folder: `runs/csmn-p5-caption-users-others`."""
-    return Path("runs") / "-".join((preset, task, split, context))
-
-
 def newest_run(runs: str | os.PathLike = "runs") -> Path:
     """The run that was written to last, among the folders of `runs`.
 

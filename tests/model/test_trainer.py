@@ -79,7 +79,8 @@ def make_trainer(progress=Progress(), validate=True, posts=None, **settings):  #
         data = tf.data.Dataset.from_tensor_slices(posts).batch(BATCH).skip(first)
         return STRATEGY.experimental_distribute_dataset(data)
 
-    feed = Feed(lambda _, first: batches(first), batches if validate else None, POSTS, BATCH)
+    validation = batches if validate else None
+    feed = Feed(lambda _, first: batches(first), validation, POSTS, BATCH, steps_per_epoch=3)
     settings = SimpleNamespace(**(vars(SETTINGS) | settings))
     sink = Events(progress.step)
     return Trainer(

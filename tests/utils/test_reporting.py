@@ -51,11 +51,9 @@ def test_the_bar_has_loss_speed_and_place(run, capsys):
     with Reporter(run, total_steps=40, step=10) as reporter:
         reporter.advance(5)
         reporter.report(15, 0, loss=1.23456, posts_per_second=66.04)
-        reporter.message("saved")
     printed = capsys.readouterr()
     assert "15/40" in printed.err
     assert "loss 1.2346, 66.0 posts/s" in printed.err
-    assert "saved" in printed.out
 
 
 def test_finite_values_pass():
@@ -66,9 +64,7 @@ def test_finite_values_pass():
 def test_a_value_that_is_not_finite_says_what_and_where(bad):
     values = {"loss": bad, "penalty": 0.5, "gradient of w_q": np.array([1.0, bad])}
     with pytest.raises(UserError) as error:
-        require_finite(31, 4, values, posts=[f"p{i}" for i in range(10)])
+        require_finite(31, 4, values)
     message = str(error.value)
     assert message.startswith("loss, gradient of w_q not finite at step 31, epoch 4 (loss=")
     assert "penalty=0.5" in message
-    assert "p0, p1" in message
-    assert "p7 and 2 more" in message

@@ -175,8 +175,3 @@ def test_no_run_says_what_makes_one(tmp_path):
         run_folder.newest_run(tmp_path / "runs")
     with pytest.raises(UserError, match="python -m train --run_dir"):
         RunFolder.open(tmp_path)
-
-
-def test_the_default_name_says_preset_task_split_and_context():
-    found = run_folder.default_run_dir("csmn-p5", "caption", "users", "others")
-    assert str(found) == "runs/csmn-p5-caption-users-others"
