@@ -8,9 +8,12 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 
+import numpy as np
+
 from configuration import Config, parse_config
 from data_loader.pipeline import Posts, distribute, epoch_order, open_posts, steps_per_epoch
 from data_loader.view import VOCABULARY, View, open_view
+from utils.checkpoint import list_checkpoints
 from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
 from utils.files import sha256, write_bytes
@@ -39,8 +42,9 @@ def main() -> None:
     config = with_extractor(config, training)
     strategy = make_strategy(config.train.num_gpus, config.train.virtual_towers, config.train.fast)
     print_settings(config, training, validation, strategy)
+    initial = read_initial(config)
     with open_run(config, view, training, strategy) as run:
-        trainer = make_trainer(config, view, training, validation, strategy, run)
+        trainer = make_trainer(config, view, training, validation, strategy, run, initial)
         with contextlib.closing(trainer.sink):
             ended = trainer.run()
     print(f"{'trained to' if ended else 'saved at'} step {trainer.step}: {config.run_dir}")
@@ -113,6 +117,7 @@ def make_trainer(
     validation: Posts | None,
     strategy,
     run: RunFolder | None,
+    initial: dict[str, np.ndarray] | None,
 ):
     """Model, optimizer and feed, restored to where the run stands."""
     from model.build import build_captioner
@@ -132,8 +137,8 @@ def make_trainer(
         )
         optimizer = Adam(captioner.parameters.variables)
     progress = resume(config.run_dir, captioner, optimizer)
-    if not progress.step:
-        initialise(config, captioner)
+    if initial and not progress.step:
+        initialise(config, captioner, initial)
     feed = make_feed(config, strategy, training, validation, progress.global_batch)
     print(f"parameters: {captioner.parameters.count():,}; global batch: {feed.global_batch}")
     if progress.step:
@@ -156,14 +161,22 @@ def make_trainer(
     )
 
 
-def initialise(config: Config, captioner) -> None:
-    """Starts from a released checkpoint where one was given."""
-    if config.train.init_from is None:
-        return
+def read_initial(config: Config) -> dict[str, np.ndarray] | None:
+    """The released weights that a new run starts from, where some were given."""
+    if config.train.init_from is None or list_checkpoints(config.run_dir):
+        return None
     from model.released import read_released_checkpoint
 
     try:
-        captioner.parameters.assign(read_released_checkpoint(str(config.train.init_from)))
+        return read_released_checkpoint(str(config.train.init_from))
+    except ValueError as error:
+        raise UserError(f"--init_from {config.train.init_from}: {error}") from None
+
+
+def initialise(config: Config, captioner, initial: dict[str, np.ndarray]) -> None:
+    """Puts released weights into a new model."""
+    try:
+        captioner.parameters.assign(initial)
     except ValueError as error:
         raise UserError(f"--init_from {config.train.init_from}: {error}") from None
 

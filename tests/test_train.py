@@ -196,6 +196,18 @@ def test_what_is_missing_is_one_line_with_what_to_do(world, tmp_path, bigram, ar
     assert "\n" not in str(error.value)
 
 
+def test_a_start_that_failed_does_not_block_its_folder(world, tmp_path, bigram):
+    """Neither a mistake that shows at once nor a kill before the first checkpoint."""
+    with pytest.raises(UserError, match="--init_from"):
+        run_train(world, tmp_path / "run", init_from=tmp_path / "typo")
+    assert not (tmp_path / "run").exists()
+    run_train(world, tmp_path / "run", epochs=1, seed=1)
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    run_train(world, tmp_path / "run", epochs=1)
+    assert RunFolder.open(tmp_path / "run").configuration["train"]["seed"] == 0
+    assert [r["step"] for r in learnt(tmp_path / "run")["log"]] == [4, 6, 6]
+
+
 def test_a_run_in_use_is_refused(world, whole, bigram):
     configuration = RunFolder.open(whole).configuration
     with (

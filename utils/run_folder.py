@@ -25,7 +25,7 @@ from typing import Any, Self
 from utils import checkpoint, files
 from utils.errors import UserError
 
-_CONFIGURATION, _LOCK = "configuration.json", "lock"
+_CONFIGURATION, _LOCK, _LOG = "configuration.json", "lock", "log.jsonl"
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "pyenchant", "emoji")
 _ABSENT = "(absent)"
 
@@ -34,13 +34,13 @@ class RunFolder:
     """One run; a path-like object, so that it can stand where a path is asked for.
 
     `create_or_resume` makes or continues it under its lock; `open` reads one without locking.
-    `resumed` says whether the run was there before.
+    `resumed` says whether the run has a checkpoint to go on from.
     """
 
     def __init__(self, path: Path, configuration: dict, lock: int | None, resumed: bool):
         self.path, self.configuration, self.resumed = path, configuration, resumed
         self._lock = lock
-        self.log = path / "log.jsonl"
+        self.log = path / _LOG
         self.tensorboard = path / "tensorboard"
         self.predictions = path / "predictions.jsonl"
         self.metrics = path / "metrics.json"
@@ -53,6 +53,9 @@ class RunFolder:
         may_change: Collection[str] = (),
     ) -> Self:
         """Locks the folder, and starts a run there or continues the one that is there.
+
+        A run without a checkpoint has learnt nothing yet, so that its start may be repeated in
+        another way: with a mistake in the command mended, for instance.
 
         Args:
             path: the folder; made where it is missing.
@@ -69,10 +72,12 @@ class RunFolder:
         lock = _take_lock(path / _LOCK)
         try:
             configuration = json.loads(json.dumps(configuration, allow_nan=False))
-            resumed = (path / _CONFIGURATION).exists()
+            _tidy(path)
+            resumed = bool(checkpoint.list_checkpoints(path))
             if resumed:
                 _check_same(path, _read_json(path / _CONFIGURATION), configuration, may_change)
-            _tidy(path)
+            else:
+                files.remove(path / _LOG)
             files.write_json(path / _CONFIGURATION, configuration)
             _add_environment(path / "environment.json")
         except BaseException:
@@ -153,7 +158,7 @@ def newest_run(runs: str | os.PathLike = "runs") -> Path:
 
 
 def _last_written(run: Path) -> int:
-    paths = (run / _CONFIGURATION, run / "log.jsonl")
+    paths = (run / _CONFIGURATION, run / _LOG)
     return max(path.stat().st_mtime_ns for path in paths if path.exists())
 
 

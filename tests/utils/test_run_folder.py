@@ -25,6 +25,13 @@ def start(path, configuration=CONFIGURATION, may_change=()):
     return RunFolder.create_or_resume(path, configuration, may_change)
 
 
+def start_and_save(path):
+    """A run with a checkpoint: one that can be resumed."""
+    with start(path) as run:
+        checkpoint.save(run, 5, {"w": np.ones(2)}, {}, {})
+        run.append({"step": 1})
+
+
 def test_a_new_run_records_what_made_it(tmp_path):
     with start(tmp_path / "runs" / "a") as run:
         assert not run.resumed
@@ -47,8 +54,7 @@ def test_the_commit_is_that_of_this_code():
 
 
 def test_resuming_adds_an_environment_and_keeps_the_rest(tmp_path):
-    with start(tmp_path) as run:
-        run.append({"step": 1})
+    start_and_save(tmp_path)
     with start(tmp_path) as run:
         assert run.resumed
         assert run.records() == [{"step": 1}]
@@ -56,7 +62,7 @@ def test_resuming_adds_an_environment_and_keeps_the_rest(tmp_path):
 
 
 def test_every_differing_field_is_listed(tmp_path):
-    start(tmp_path).close()
+    start_and_save(tmp_path)
     other = changed(epochs=30, model={"user_words": 80, "windows": [3, 4], "new": None})
     with pytest.raises(UserError) as error:
         start(tmp_path, other)
@@ -69,16 +75,25 @@ def test_every_differing_field_is_listed(tmp_path):
 
 
 def test_fields_that_may_change_are_saved_anew(tmp_path):
-    start(tmp_path).close()
+    start_and_save(tmp_path)
     start(tmp_path, changed(epochs=30), may_change={"epochs"}).close()
     assert RunFolder.open(tmp_path).configuration["epochs"] == 30
 
 
 def test_a_refused_run_gives_the_lock_back(tmp_path):
-    start(tmp_path).close()
+    start_and_save(tmp_path)
     with pytest.raises(UserError):
         start(tmp_path, changed(task="hashtag"))
     start(tmp_path).close()
+
+
+def test_a_start_without_a_checkpoint_can_be_repeated_in_another_way(tmp_path):
+    with start(tmp_path, changed(task="hashtags")) as run:
+        run.append({"step": 0, "loss": 9.0})
+    with start(tmp_path) as run:
+        assert not run.resumed
+        assert run.records() == []
+    assert RunFolder.open(tmp_path).configuration["task"] == "caption"
 
 
 HOLD = (
