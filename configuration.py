@@ -30,6 +30,7 @@ Preset = Literal[
     "csmn-w100-p5",
 ]
 
+WIDEST_WINDOW = 5  # of the memory CNN: a memory that it reads has as many slots at least
 LARGEST_SEED = 2**31 - 1  # TensorFlow's stateless random operations take int32 here
 
 
@@ -76,6 +77,11 @@ class ModelConfig:
     channels: int = 300
     """Filters per window of the memory CNN."""
 
+    @property
+    def context_words(self) -> int:
+        """U, the words that a post's user brings: none where the user is not remembered."""
+        return self.user_words if self.user_context else 0
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -107,7 +113,7 @@ class TrainConfig:
     """Decides initial values and the order of posts."""
     init_from: Path | None = None
     """A TensorFlow 1 checkpoint of the released code, to start from its weights."""
-    keep_checkpoints: int = 0
+    keep_checkpoints: int = 1
     """Checkpoints to keep besides the best and the last."""
     checkpoint_every: int = 1000
     """Steps between checkpoints within an epoch; each epoch ends with one in any case."""
@@ -243,9 +249,15 @@ def check(config: Config) -> None:
         UserError: names the flag, its value and what it may be.
     """
     model, train = config.model, config.train
-    least = {"user_words": 5, "word_slots": 5, "word_dim": 1, "memory_dim": 1, "channels": 1}
+    convolved = {
+        "user_words": model.memory_cnn and model.user_context,
+        "word_slots": model.memory_cnn and model.word_memory,
+    }
+    # A caption of word_slots 1 would be its first symbol alone.
+    least = {"user_words": 1, "word_slots": 2, "word_dim": 1, "memory_dim": 1, "channels": 1}
     for name, low in least.items():
-        check_range(name, getattr(model, name), low)
+        window = WIDEST_WINDOW if convolved.get(name) else 0
+        check_range(name, getattr(model, name), max(low, window))
     for name in ("batch_size", "epochs", "decay_every", "checkpoint_every", "report_every"):
         check_range(name, getattr(train, name), 1)
     check_range("keep_checkpoints", train.keep_checkpoints, 0)

@@ -74,6 +74,11 @@ def test_the_run_folder_is_named_after_what_it_trains():
     [
         ("--preset csmn", "no preset 'csmn'; choose one of: csmn-p5, csmn-r5c,"),
         ("--user_words 4", "--user_words is 4; expected at least 5"),
+        ("--word_slots 4", "--word_slots is 4; expected at least 5"),
+        ("--user_words 4 --no_word_memory", "--user_words is 4; expected at least 5"),
+        ("--word_slots 4 --no_user_context", "--word_slots is 4; expected at least 5"),
+        ("--user_words 0 --no_memory_cnn", "--user_words is 0; expected at least 1"),
+        ("--word_slots 1 --no_memory_cnn", "--word_slots is 1; expected at least 2"),
         ("--batch_size 0", "--batch_size is 0; expected at least 1"),
         ("--epochs 0", "--epochs is 0"),
         ("--keep_checkpoints -1", "--keep_checkpoints is -1; expected at least 0"),
@@ -93,6 +98,28 @@ def test_impossible_values_name_the_flag(args, message):
     with pytest.raises(UserError) as error:
         parse_config(args.split())
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "--user_words 1 --word_slots 2 --no_memory_cnn",
+        "--user_words 1 --no_user_context",
+        "--word_slots 2 --no_word_memory",
+    ],
+)
+def test_small_memories_that_no_convolution_reads_are_allowed(args):
+    """The model has the same limits: what passes here can be built."""
+    from model.build import build_captioner
+
+    small = ["--word_dim", "3", "--memory_dim", "4", "--channels", "2"]
+    model = parse_config([*args.split(), *small]).model
+    assert build_captioner(model, vocab_size=7, image_dim=6).word_slots == model.word_slots
+
+
+def test_a_model_without_user_context_asks_for_no_words_of_the_user():
+    assert parse_config(["--user_words", "7"]).model.context_words == 7
+    assert parse_config(["--user_words", "7", "--no_user_context"]).model.context_words == 0
 
 
 @pytest.mark.parametrize(
