@@ -79,7 +79,7 @@ def open_subset(options: EvalConfig, config: Config, view: View, subset: str) ->
     """The subset's usable posts, evenly thinned to `--limit`."""
     model, extractor = config.model, config.data.extractor
     posts = open_posts(
-        view, subset, model.image_memory, model.user_words, model.word_slots, extractor=extractor
+        view, subset, model.image_memory, model.context_words, model.word_slots, extractor=extractor
     )
     for reason, count in posts.left_out.items():
         print(f"{subset}: {count:,} posts {reason} are left out")

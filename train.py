@@ -61,7 +61,7 @@ def open_subset(config: Config, view: View, name: str) -> Posts | None:
         view,
         name,
         model.image_memory,
-        model.user_words,
+        model.context_words,
         model.word_slots,
         training=True,
         extractor=config.data.extractor,

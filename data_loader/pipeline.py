@@ -31,7 +31,7 @@ class Posts:
         features: image features, or None for a model without an image memory.
         rows: [N] int64, the usable posts: rows of `subset` in canonical order.
         left_out: reason to number of posts that are not usable.
-        user_words: context words per post (U).
+        user_words: context words per post (U); 0 for a model without user context.
         caption_width: target words per post (L - 1).
     """
 
@@ -124,7 +124,7 @@ def open_posts(
         view: from `open_view`.
         subset: its name.
         image_memory: the features' layer, or `none`.
-        user_words: U.
+        user_words: U, 0 for a model without user context, whatever the view stores.
         word_slots: L.
         training: leave out captions that do not fit the model's slots, or are empty.
         extractor: see `open_features`.

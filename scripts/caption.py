@@ -205,7 +205,7 @@ def arrange(
     paths: list[Path], encoder: "ImageEncoder | None", model: ModelConfig, words: np.ndarray
 ) -> Pictures:
     """The pictures as batches for this model."""
-    sizes = (model.user_words, model.word_slots)
+    sizes = (model.context_words, model.word_slots)
     if encoder is None:
         return Pictures(paths, no_features, words, *sizes)
     return Pictures(paths, encoder, words, *sizes, batch_size=encoder.batch_size)

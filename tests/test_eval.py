@@ -17,6 +17,7 @@ from tests.small_world import (
     IMAGES,
     MOST_WORDS,
     POSTS,
+    STORED_WORDS,
     make_view,
     make_world,
 )
@@ -162,6 +163,13 @@ def test_captions_get_caption_metrics(trained, tmp_path, bigram):
     assert len(rows) == POSTS["test"] - 1
     names = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"}
     assert names <= metrics.keys()
+
+
+def test_a_model_without_user_context_needs_no_stored_words(world, tmp_path):
+    more = {"task": "hashtag", "epochs": 1, "user_words": STORED_WORDS + 50}
+    run_train(world, tmp_path / "run", "--no_user_context", **more)
+    run_eval(run_dir=tmp_path / "run")
+    assert len(results(tmp_path / "run")[0]) == POSTS["test"] - 1
 
 
 @pytest.mark.slow

@@ -100,6 +100,12 @@ def test_more_user_words_than_stored_are_refused(view):
     assert open_posts(view, "train", user_words=STORED_WORDS).user_words == STORED_WORDS
 
 
+def test_a_model_without_user_context_gathers_no_words_of_the_user(view):
+    batch = open_posts(view, "train", user_words=0).gather(np.arange(3))
+    assert batch["context"].shape == (3, 0) and batch["context"].dtype == np.int32
+    assert not batch["context_length"].any()
+
+
 def test_a_missing_subset_lists_those_that_exist(view):
     with pytest.raises(UserError, match="no subset test2; it has train, val, test"):
         open_posts(view, "test2", **SIZES)
