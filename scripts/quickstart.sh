@@ -46,7 +46,7 @@ done
 step "contact sheet"
 once $toy/contact_sheet.png $python -m scripts.contact_sheet --images $toy/world/images \
   --predictions $toy/runs/caption/predictions.jsonl $toy/runs/hashtag/predictions.jsonl \
-  --out $toy/contact_sheet.png
+  --rows 3 --out $toy/contact_sheet.png
 
 step "scores on test users that training has not seen, and the best possible ones"
 $python -m scripts.toy_scores --world $toy/world $toy/runs/caption $toy/runs/hashtag

@@ -10,6 +10,7 @@ from scripts.toy_scores import compare
 
 ROOT = Path(__file__).parent.parent
 SIZES = ["--word_dim", "64", "--memory_dim", "128", "--channels", "32", "--batch_size", "50"]
+# Epochs until the validation loss is lowest: eval takes that checkpoint, more would only take time.
 RUNS = {
     "full": (4, []),
     "no_user": (2, ["--no_user_context"]),
