@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from data_loader.root import IMAGES, append_images, locked_root, replacing_folde
 from data_loader.vocabulary import Vocabulary
 from utils.errors import UserError
 from utils.files import sha256, write_json
+from utils.predictions import join_id
 
 FORMAT = 1
 DESCRIPTION = "view.json"
@@ -92,6 +94,21 @@ class View:
     def users(self) -> list[str]:
         """The user names that `Subset.user` points at, sorted."""
         return self.columns.texts("users")
+
+    @property
+    def test_subset(self) -> str:
+        """The test posts: `test`, or the first of InstaPIC's two subsets."""
+        return "test" if "test" in self.subsets else "test1"
+
+    def describe(self, subset: Subset, row: int) -> dict[str, Any]:
+        """What a row of predictions says of its post: id, user, image and references."""
+        user = self.users[subset.user[row]]
+        return {
+            "id": join_id(user, subset.text("post_id", row)),
+            "user": user,
+            "image": self.image_names[subset.image_row[row]],
+            "references": [subset.text("reference", row)],
+        }
 
     @cached_property
     def report(self) -> dict:

@@ -18,9 +18,9 @@ from data_loader.view import Subset, View, open_view
 from data_loader.vocabulary import SPECIAL_WORDS
 from utils.command_line import parse
 from utils.errors import UserError, run_command
-from utils.files import write_json
-from utils.metrics import Scores, hashtag_details
+from utils.metrics import Scores, score_rows
 from utils.predictions import read_predictions, write_predictions
+from utils.reports import write_report
 from utils.tables import metric_table
 
 FIRST_TAG = len(SPECIAL_WORDS)  # the vocabulary begins with these, then tags by falling frequency
@@ -43,7 +43,8 @@ class Options:
     out: Path | None = None
     """Folder for predictions.jsonl and metrics.json; by default runs/frequent-tags-<view>."""
     beside: Path | None = None
-    """A run that eval has scored: predict its posts alone, and print its scores beside."""
+    """A run that eval has scored, or one of its files of predictions (.jsonl): predict its posts
+    alone, and print its scores beside."""
 
 
 def main() -> None:
@@ -55,10 +56,11 @@ def main() -> None:
     print(f"every post gets: {' '.join(f'#{tag}' for tag in tags)}")
     rows, columns = list(predict(view, subset, tags)), {}
     if options.beside:
-        others = read_predictions(options.beside / "predictions.jsonl")
+        path, name = predictions_of(options.beside)
+        others = read_predictions(path)
         rows = same_posts(rows, others, f"{options.beside} and {view.folder.name}/{subset.name}")
-        columns = {options.beside.name: score(others)}
-    columns = {"frequent tags": score(rows), **columns}
+        columns = {name: score_rows(others, "hashtag")}
+    columns = {"frequent tags": score_rows(rows, "hashtag"), **columns}
     print(metric_table({name: scores.corpus for name, scores in columns.items()}))
     print(f"{len(rows):,} posts of {subset.name}")
     if options.beside:
@@ -73,7 +75,7 @@ def open_subset(view: View, name: str | None) -> Subset:
     Raises:
         UserError: there is none of this name, or it has no posts.
     """
-    name = name or ("test" if "test" in view.subsets else "test1")
+    name = name or view.test_subset
     if not len(view.subsets.get(name, ())):
         filled = ", ".join(name for name, subset in view.subsets.items() if len(subset))
         raise UserError(f"{view.folder} has no posts in {name}; it has some in {filled}")
@@ -107,14 +109,14 @@ def frequent_tags(view: View, count: int) -> list[str]:
 def predict(view: View, subset: Subset, tags: list[str]) -> Iterator[dict]:
     """Rows of predictions.jsonl: the same tags for every post, in canonical order."""
     for row in range(len(subset)):
-        user = view.users[subset.user[row]]
-        yield {
-            "id": f"{user}/{subset.text('post_id', row)}",
-            "user": user,
-            "image": view.image_names[subset.image_row[row]],
-            "prediction": " ".join(tags),
-            "references": [subset.text("reference", row)],
-        }
+        yield {**view.describe(subset, row), "prediction": " ".join(tags)}
+
+
+def predictions_of(run: Path) -> tuple[Path, str]:
+    """The file that `--beside` means, and the run's name."""
+    if run.suffix == ".jsonl":
+        return run, run.resolve().parent.name
+    return run / "predictions.jsonl", run.name
 
 
 def same_posts(rows: list[dict], others: list[dict], where: str) -> list[dict]:
@@ -131,14 +133,6 @@ def same_posts(rows: list[dict], others: list[dict], where: str) -> list[dict]:
             f"{missing[0]}, are not in this subset; give the run's own --split and --subset"
         )
     return [ours[row["id"]] for row in others]
-
-
-def score(rows: list[dict]) -> Scores:
-    """Hashtag F1, as eval computes it."""
-    return hashtag_details(
-        [row["prediction"].split() for row in rows],
-        [" ".join(row["references"]).split() for row in rows],
-    )
 
 
 def print_difference(ours: Scores, model: Scores) -> None:
@@ -159,7 +153,7 @@ def save(folder: Path, rows: list[dict], scores: Scores, count: int) -> None:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     write_predictions(folder / "predictions.jsonl", rows)
     metrics = {**scores.corpus, "posts": len(rows), "tags": count, "notes": scores.notes}
-    write_json(folder / "metrics.json", metrics)
+    write_report(folder / "metrics.json", metrics)
     print(f"written: {folder}/predictions.jsonl, metrics.json")
 
 

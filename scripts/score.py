@@ -17,11 +17,11 @@ import tyro
 
 from utils.command_line import parse
 from utils.errors import UserError, run_command
-from utils.files import write_json
-from utils.metrics import Scores, hashtag_details, score_details
+from utils.metrics import Scores, score_rows
 from utils.metrics.caption import Tokenizer
 from utils.metrics.java import TIMEOUT
 from utils.predictions import read_predictions
+from utils.reports import write_report
 from utils.tables import metric_table
 
 
@@ -47,13 +47,13 @@ def main() -> None:
     options = parse(Options)
     check_options(options)
     rows = read_predictions(options.file)
-    scores = score_task(rows, options)
+    scores = score_rows(rows, options.task, options.tokenizer, options.java_timeout)
     print(metric_table({"score": scores.corpus}))
     print(f"{len(rows):,} rows" + tokenizer_note(options))
     for note in scores.notes:
         print(f"note: {note}")
     if options.json:
-        save(options.json, report(scores, len(rows), options))
+        write_report(options.json, report(scores, len(rows), options))
 
 
 def check_options(options: Options) -> None:
@@ -67,21 +67,6 @@ def check_options(options: Options) -> None:
         raise UserError(f"--java_timeout is {options.java_timeout:g}, expected seconds above 0")
 
 
-def score_task(rows: list[dict[str, Any]], options: Options) -> Scores:
-    """Scores rows as captions or as hashtags."""
-    if options.task == "hashtag":
-        return hashtag_details(
-            [row["prediction"].split() for row in rows],
-            [" ".join(row["references"]).split() for row in rows],
-        )
-    return score_details(
-        [row["prediction"] for row in rows],
-        [row["references"] for row in rows],
-        options.tokenizer,
-        options.java_timeout,
-    )
-
-
 def tokenizer_note(options: Options) -> str:
     """Names the tokenizer where there is one: scores under different ones do not compare."""
     return f", tokenizer {options.tokenizer}" if options.task == "caption" else ""
@@ -91,14 +76,6 @@ def report(scores: Scores, rows: int, options: Options) -> dict[str, Any]:
     """The flat JSON object of `--json`."""
     made_by = {"tokenizer": options.tokenizer} if options.task == "caption" else {}
     return {**scores.corpus, "rows": rows, **made_by, "notes": scores.notes}
-
-
-def save(path: Path, values: dict[str, Any]) -> None:
-    """Writes JSON; raises `UserError` where that is not possible."""
-    try:
-        write_json(path, values)
-    except OSError as error:
-        raise UserError(f"cannot write --json {path}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

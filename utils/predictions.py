@@ -30,6 +30,17 @@ def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> No
         raise UserError(f"cannot write the predictions {path}: {error.strerror}") from error
 
 
+def join_id(user: str, post: str) -> str:
+    """The id of a post among those of all users: `user/post`, the same for no two posts.
+
+    A slash in a name is percent-encoded, and so is the percent sign itself.
+
+    >>> join_id("ann", "p1"), join_id("a/b", "1"), join_id("a", "b/1")
+    ('ann/p1', 'a%2Fb/1', 'a/b%2F1')
+    """
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in (user, post))
+
+
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:
     """Reads predictions; nothing is dropped, a bad line is an error that names it.
 

@@ -126,7 +126,12 @@ def test_beside_a_run_the_same_posts_are_scored(make_view, run, tmp_path):
     ]
     (tmp_path / "my-run").mkdir()
     write_predictions(tmp_path / "my-run/predictions.jsonl", theirs)
-    printed, rows, metrics = run("--split", "posts", "--beside", tmp_path / "my-run")
+    for beside in ("my-run", "my-run/predictions.jsonl"):
+        printed, rows, metrics = run("--split", "posts", "--beside", tmp_path / beside)
+        check_beside(printed, rows, metrics)
+
+
+def check_beside(printed, rows, metrics):
     assert [row["id"] for row in rows] == ["ben/p21", "ann/p20"]
     assert metrics["F1"] == pytest.approx((2 / 6 + 1) / 2)
     gains = np.array([6 / 7 - 2 / 6, 2 / 3 - 1])

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from utils.errors import UserError
-from utils.predictions import read_predictions, write_predictions
+from utils.predictions import join_id, read_predictions, write_predictions
 
 GOOD = {"id": "7", "prediction": "a dog", "references": ["the dog"]}
 
@@ -86,3 +86,10 @@ def test_bad_rows_leave_the_old_file(tmp_path, bad):
 def test_a_folder_that_is_missing_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot write the predictions"):
         write_predictions(tmp_path / "missing" / "p.jsonl", [GOOD])
+
+
+def test_no_two_posts_share_an_id():
+    names = ["a", "a/b", "b", "a%2Fb", "%", "/", "//", ""]
+    pairs = [(user, post) for user in names for post in names]
+    assert len({join_id(*pair) for pair in pairs}) == len(pairs)
+    assert join_id("ann_1", "p-7.x") == "ann_1/p-7.x"
