@@ -1,23 +1,27 @@
 """Evaluates a trained captioner: `python -m eval --num_gpus 2 --batch_size 500`.
 
 Every post of the subset is decoded once. Writes `predictions.jsonl` and `metrics.json` into the run
-folder (with the subset in their names, unless it is the default one) and prints the table.
+folder and prints the table. What is not the default (subset, checkpoint, beams ...) stands in the
+files' names, so that the plain ones stay what other commands expect.
 """
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from configuration import LARGEST_SEED, Config, EvalConfig, check_positive, check_range
+from configuration import Config, EvalConfig, check_positive, check_range
+from data_loader.identity import features_identity
 from data_loader.pipeline import Posts, distribute, open_posts
-from data_loader.view import VOCABULARY, View, open_view
+from data_loader.trained import open_view_of_run
+from data_loader.view import View
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy
 from utils.errors import UserError, run_command
-from utils.files import sha256, write_json
-from utils.metrics import Scores, hashtag_details, score_details
+from utils.metrics import Scores, score_rows
 from utils.predictions import write_predictions
+from utils.reports import write_report
 from utils.run_folder import RunFolder, newest_run
 from utils.tables import metric_table
 
@@ -26,38 +30,62 @@ def main() -> None:
     """Configuration, data, model, decoding, scores."""
     options = parse(EvalConfig)
     check(options)
-    run_dir = options.run_dir or newest_run(options.runs_dir)
-    saved = RunFolder.open(run_dir).configuration
-    config = Config.from_dict(saved)
-    data = dataclasses.replace(config.data, data_dir=options.data_dir or config.data.data_dir)
-    view = open_view(data.data_dir, data.task, data.split, data.context)
-    check_vocabulary(saved, run_dir, view)
-    subset = options.subset or default_subset(view)
-    posts = open_subset(options, config, view, subset)
+    run = RunFolder.open(options.run_dir or newest_run(options.runs_dir))
+    config = Config.from_dict(run.configuration)
+    view = open_view_of_run(run, config.data, options.data_dir)
+    tags = options.decoding.separate_tags(config.model, *view.tag_counts())
+    posts = open_subset(options, config, view)
+    check_features(run.configuration, run.path, posts)
     strategy = make_strategy(options.num_gpus, options.virtual_towers)
-    rows, values = run_model(options, config, run_dir, view, posts, strategy)
-    scores = score_rows(data.task, rows, options.tokenizer)
-    report(run_dir, "" if subset == default_subset(view) else f"-{subset}", rows, values, scores)
+    rows, numbers = run_model(options, config, run.path, view, posts, strategy, tags)
+    suffix = file_suffix(options, view)
+    path = run.path / f"predictions{suffix}.jsonl"
+    write_predictions(path, rows)
+    scores = score_rows(rows, config.data.task, options.tokenizer, options.java_timeout)
+    made_by = how_made(options, config, posts, tags)
+    report(run.path / f"metrics{suffix}.json", {**numbers, **made_by}, scores)
+    print(f"written: {path}, metrics{suffix}.json")
+    hint_at_silence(rows, options.checkpoint)
 
 
 def check(options: EvalConfig) -> None:
     """Refuses what would fail after the work, before it."""
-    for name in ("batch_size", "beam_size", "limit", "tags_per_post"):
+    for name in ("batch_size", "limit"):
         check_range(name, getattr(options, name), 1)
-    check_range("seed", options.seed, 0, LARGEST_SEED)
-    if options.sample and options.beam_size > 1:
-        raise UserError("--sample draws one caption per post: leave out --beam_size")
-    check_positive("temperature", options.temperature)
+    check_positive("java_timeout", options.java_timeout)
+    options.decoding.check()
     if is_one_of_several_workers():
         raise UserError("eval runs in one process: unset TF_CONFIG, or start a single task")
 
 
-def check_vocabulary(saved: dict, run_dir: Path, view: View) -> None:
-    """Refuses a view whose word ids mean something else than in training."""
-    if saved.get("vocabulary_sha256") != sha256(view.folder / VOCABULARY):
+def file_suffix(options: EvalConfig, view: View) -> str:
+    """What tells the files of these options from those of a plain `eval`, which others read.
+
+    Of `--subset val --beam_size 3 --limit 100`, it is `-val-beam3-limit100`.
+    """
+    decoding, captions = options.decoding, view.settings["task"] == "caption"
+    parts = {
+        options.subset: options.subset not in (None, view.test_subset),
+        options.checkpoint if options.checkpoint == "last" else f"step{options.checkpoint}": (
+            options.checkpoint != "best"
+        ),
+        f"beam{decoding.beam_size}": decoding.beam_size > 1,
+        f"penalty{decoding.length_penalty:g}": decoding.length_penalty != 0,
+        f"sample{decoding.seed}": decoding.sample,
+        f"temperature{decoding.temperature:g}": decoding.temperature != 1,
+        f"tags{decoding.tags_per_post}": decoding.tags_per_post is not None,
+        f"limit{options.limit}": options.limit is not None,
+        options.tokenizer: captions and options.tokenizer != EvalConfig.tokenizer,
+    }
+    return "".join(f"-{name}" for name, differs in parts.items() if differs)
+
+
+def check_features(saved: dict, run_dir: Path, posts: Posts) -> None:
+    """Refuses image features of another network than the run was trained on, of equal width too."""
+    if saved.get("features") not in (None, features_identity(posts)):
         raise UserError(
-            f"{run_dir} was trained with another vocabulary than {view.folder} has: give the "
-            "--data_dir of its training, or train again"
+            f"{run_dir} was trained on other image features than {posts.features.path} has now: "
+            "extract the features that it was trained on, or train again"
         )
 
 
@@ -70,14 +98,10 @@ def check_width(image_dim: int, posts: Posts, run_dir: Path) -> None:
         )
 
 
-def default_subset(view: View) -> str:
-    """`test`, or the first of InstaPIC's two."""
-    return "test" if "test" in view.subsets else "test1"
-
-
-def open_subset(options: EvalConfig, config: Config, view: View, subset: str) -> Posts:
+def open_subset(options: EvalConfig, config: Config, view: View) -> Posts:
     """The subset's usable posts, evenly thinned to `--limit`."""
     model, extractor = config.model, config.data.extractor
+    subset = options.subset or view.test_subset
     posts = open_posts(
         view, subset, model.image_memory, model.context_words, model.word_slots, extractor=extractor
     )
@@ -91,8 +115,19 @@ def open_subset(options: EvalConfig, config: Config, view: View, subset: str) ->
     return posts
 
 
+def extractor_of(posts: Posts) -> str | None:
+    """The network behind the image features: `resnet101_random` has never learnt to see."""
+    return posts.features.extractor if posts.features else None
+
+
 def run_model(
-    options: EvalConfig, config: Config, run_dir: Path, view: View, posts: Posts, strategy
+    options: EvalConfig,
+    config: Config,
+    run_dir: Path,
+    view: View,
+    posts: Posts,
+    strategy,
+    tags: int | None,
 ):
     """Decodes the posts and scores them under teacher forcing.
 
@@ -107,82 +142,74 @@ def run_model(
             config.model, run_dir, options.checkpoint, config.train.precision
         )
     check_width(found.state["sizes"]["image_dim"], posts, run_dir)
-    print(f"{run_dir}, step {found.step}: {len(posts):,} posts of {posts.subset.name}")
-    batch = options.batch_size * strategy.num_replicas_in_sync
-    batches = distribute(strategy, posts, posts.rows, batch)
-    forced = teacher_forced_posts(strategy, captioner, batches)
-    decoded = decode_subset(
-        strategy,
-        captioner,
-        distribute(strategy, posts, posts.rows, batch),
-        separate_tags=separate_tags(options, config, view),
-        **decoding_options(options),
-    )
-    left_out = sum(posts.left_out.values())
-    numbers = {
-        **forced.scores(),
+    features = f"image features of {extractor_of(posts)}" if posts.features else "no image memory"
+    print(f"{run_dir}, step {found.step}: {len(posts):,} posts of {posts.subset.name}, {features}")
+
+    def batches():
+        size = options.batch_size * strategy.num_replicas_in_sync
+        return distribute(strategy, posts, posts.rows, size)
+
+    forced = teacher_forced_posts(strategy, captioner, batches())
+    search = options.decoding.search()
+    decoded = decode_subset(strategy, captioner, batches(), separate_tags=tags, **search)
+    return prediction_rows(view, posts, decoded, forced), {**forced.scores(), "step": found.step}
+
+
+def how_made(options: EvalConfig, config: Config, posts: Posts, tags: int | None) -> dict[str, Any]:
+    """What metrics.json says of the way to its numbers."""
+    captions = config.data.task == "caption"
+    return {
         "posts": len(posts),
-        "posts_left_out": left_out,
-        "step": found.step,
+        "posts_left_out": sum(posts.left_out.values()),
+        "task": config.data.task,
+        "subset": posts.subset.name,
+        "extractor": extractor_of(posts),
+        "checkpoint": options.checkpoint,
+        "precision": config.train.precision,
+        **options.decoding.search(),
+        "tags_per_post": tags,
+        "tokenizer": options.tokenizer if captions else None,
+        "limit": options.limit,
     }
-    return prediction_rows(view, posts, decoded, forced), numbers
-
-
-def decoding_options(options: EvalConfig) -> dict:
-    """The flags that `model.decoding.decode` takes."""
-    names = ("beam_size", "sample", "temperature", "seed", "length_penalty")
-    return {name: getattr(options, name) for name in names}
-
-
-def separate_tags(options: EvalConfig, config: Config, view: View) -> int | None:
-    """How many words a model without a word query predicts: the training posts' mean number."""
-    if config.model.word_query:
-        return None
-    return options.tags_per_post or max(1, round(view.subsets["train"].caption_length.mean()))
 
 
 def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
     """What predictions.jsonl holds, in the order of the posts (both are sorted by row)."""
-    subset, rows = posts.subset, []
+    # Columns of two passes stand side by side: another order would pair one post with another's.
+    np.testing.assert_array_equal(decoded.rows, forced.rows)
+    rows, extractor = [], extractor_of(posts)
     for place, row in enumerate(decoded.rows.tolist()):
         words = view.vocabulary.decode(decoded.ids[place])
         if view.settings["task"] == "hashtag":
             words = dict.fromkeys(words)  # section 4.2: duplicate hashtags are removed
         rows.append(
             {
-                "id": f"{view.users[subset.user[row]]}/{subset.text('post_id', row)}",
-                "user": view.users[subset.user[row]],
-                "image": view.image_names[subset.image_row[row]],
+                **view.describe(posts.subset, row),
                 "prediction": " ".join(words),
-                "references": [subset.text("reference", row)],
                 "log_probability": _number(decoded.scores[place]),
                 "words": int(forced.targets[place]),
                 "words_correct": int(forced.correct[place]),
+                "extractor": extractor,
             }
         )
     return rows
 
 
-def score_rows(task: str, rows: list[dict], tokenizer: str) -> Scores:
-    """Caption metrics, or hashtag F1."""
-    predictions = [row["prediction"] for row in rows]
-    references = [row["references"] for row in rows]
-    if task == "hashtag":
-        truth = [" ".join(texts).split() for texts in references]
-        return hashtag_details([text.split() for text in predictions], truth)
-    return score_details(predictions, references, tokenizer)
-
-
-def report(run_dir: Path, suffix: str, rows: list[dict], values: dict, scores: Scores) -> None:
-    """Writes predictions and metrics; prints the table."""
-    write_predictions(run_dir / f"predictions{suffix}.jsonl", rows)
-    metrics = {**scores.corpus, **values, "notes": scores.notes}
-    write_json(run_dir / f"metrics{suffix}.json", metrics)
+def report(path: Path, values: dict[str, Any], scores: Scores) -> None:
+    """Prints the table; writes metrics."""
     shown = ("loss", "perplexity", "word_accuracy")
     print(metric_table({"score": {**scores.corpus, **{name: values[name] for name in shown}}}))
     for note in scores.notes:
         print(f"note: {note}")
-    print(f"written: {run_dir}/predictions{suffix}.jsonl, metrics{suffix}.json")
+    write_report(path, {**scores.corpus, **values, "notes": scores.notes})
+
+
+def hint_at_silence(rows: list[dict], checkpoint: str) -> None:
+    """Few validation posts may have their lowest loss where a model says nothing yet."""
+    silent = sum(not row["prediction"] for row in rows)
+    if 2 * silent > len(rows):
+        other = "; try --checkpoint last" if checkpoint != "last" else ""
+        print(f"hint: {silent:,} of {len(rows):,} predictions are empty{other}")
 
 
 def _number(value: float) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from configuration import Config, parse_config
+from data_loader.identity import features_identity, posts_identity
 from data_loader.pipeline import Posts, distribute, epoch_order, open_posts, steps_per_epoch
 from data_loader.view import VOCABULARY, View, open_view
 from utils.checkpoint import list_checkpoints
@@ -99,11 +100,11 @@ def open_run(config: Config, view: View, training: Posts, strategy) -> Iterator[
         yield None
         return
     vocabulary = view.folder / VOCABULARY
-    posts = {"number": len(training), "fingerprint": training.fingerprint()}
     settings = {
         **config.to_dict(),
         "vocabulary_sha256": sha256(vocabulary),
-        "training_posts": posts,
+        "training_posts": posts_identity(training),
+        "features": features_identity(training),
     }
     with RunFolder.create_or_resume(config.run_dir, settings, MAY_CHANGE) as run:
         write_bytes(run.path / VOCABULARY, vocabulary.read_bytes())
@@ -218,7 +219,8 @@ def make_sink(
         return NoSink()
     run.truncate_log(step)
     reporter = Reporter(run, config.train.epochs * feed.steps_per_epoch, step)
-    return RunSink(reporter, captioner, optimizer, config.train.keep_checkpoints, {"sizes": sizes})
+    state = {"sizes": sizes, "seed": config.train.seed}
+    return RunSink(reporter, captioner, optimizer, config.train.keep_checkpoints, state)
 
 
 if __name__ == "__main__":

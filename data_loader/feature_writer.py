@@ -23,6 +23,7 @@ from data_loader.features import (
     DONE,
     FAILED,
     FEATURE_DTYPE,
+    NOT_COMPARED,
     NOT_DONE,
     ROW_DTYPE,
     FeatureStore,
@@ -37,8 +38,6 @@ from utils.errors import UserError
 from utils.files import fsync_folder, reserve, write_json
 
 SECONDS_BETWEEN_FLUSHES = 10.0
-# May differ between two runs that fill the same file: everything else says what a number means.
-NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
 
 
 class FeatureWriter:

@@ -24,6 +24,8 @@ NOT_DONE, DONE, FAILED = 0, 1, 2
 # Eight aligned bytes: one row's entry never straddles a page, so it is never half written.
 ROW_DTYPE = np.dtype([("state", "<u4"), ("crc32", "<u4")])
 FEATURE_DTYPE = np.dtype("<f2")
+# Of a file's description, what says nothing about the meaning of a number.
+NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
 EXTRACT_COMMAND = (
     "python -m scripts.extract_features --data_dir {root} --images DIR --layer {layer} "
     "--weights {{PATH,random}}"

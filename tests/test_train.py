@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from data_loader.view import VOCABULARY
+from tests import small_world
 from tests.bigram import use_bigram
-from tests.runs import assert_same_run, interrupted_at, learnt, run_train, train_flags
+from tests.runs import assert_same_run, interrupted_at, learnt, run_eval, run_train, train_flags
 from tests.shared_data import REPOSITORY
 from tests.small_world import IMAGES, flags, make_view, make_world
 from utils import checkpoint
@@ -72,6 +73,7 @@ def test_csmn_trains_and_leaves_a_whole_run_folder(world, tmp_path):
     last, best = checkpoint.load(run, "last"), checkpoint.load(run, "best")
     assert last.step == best.step == STEPS
     assert last.state["epoch"] == 1 and last.state["global_batch"] == 7
+    assert last.state["seed"] == 0
 
 
 def test_two_equal_runs_learn_the_same(world, whole, tmp_path, bigram):
@@ -126,6 +128,34 @@ def test_other_posts_are_refused(whole, tmp_path, bigram):
     make_view(world, train=39)
     with pytest.raises(UserError, match=r"training_posts\.fingerprint"):
         run_train(world, whole, epochs=EPOCHS)
+
+
+def test_other_contexts_are_refused(whole, tmp_path, bigram, monkeypatch):
+    """The same posts, but of one of them the first word of the user's context is another."""
+    columns = small_world.make_subset
+
+    def make_subset(*args):
+        made = columns(*args)
+        made["context_ids"][5, 0] = 4 + (made["context_ids"][5, 0] - 3) % 9
+        return made
+
+    monkeypatch.setattr(small_world, "make_subset", make_subset)
+    world = make_world(tmp_path / "data")
+    with pytest.raises(UserError, match=r"training_posts\.contexts") as error:
+        run_train(world, whole, epochs=EPOCHS)
+    assert "captions" not in str(error.value) and "fingerprint" not in str(error.value)
+
+
+def test_features_of_another_network_are_refused(whole, tmp_path, bigram):
+    """Of the same name and shape: extracted with other weights."""
+    world = make_world(tmp_path / "data")
+    path = world / "features/toy-pool5.json"
+    described = json.loads(path.read_text()) | {"encoder": {"sha256": "other weights"}}
+    path.write_text(json.dumps(described))
+    with pytest.raises(UserError, match="features is '"):
+        run_train(world, whole, epochs=EPOCHS)
+    with pytest.raises(UserError, match="other image features than"):
+        run_eval(run_dir=whole, data_dir=world)
 
 
 def test_another_vocabulary_is_refused(whole, tmp_path, bigram):
