@@ -9,10 +9,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from utils.command_line import parse
 from utils.errors import UserError
+from utils.metrics.caption import Tokenizer
+from utils.metrics.java import TIMEOUT
 
 Task = Literal["caption", "hashtag"]
 Split = Literal["users", "posts", "shipped"]
@@ -150,6 +152,72 @@ class Config:
 
 
 @dataclass(frozen=True)
+class DecodingOptions:
+    """How captions are written; defaults are the paper's."""
+
+    beam_size: int = 1
+    """Beams; 1 is the paper's greedy search."""
+    length_penalty: float = 0.0
+    """Beams are ranked by log probability / length ** length_penalty."""
+    sample: bool = False
+    """Draw each word by its probability instead of taking the best."""
+    temperature: float = 1.0
+    """Of the sampling, divides the logits: lower is safer, higher is bolder."""
+    seed: int = 0
+    """Of the sampling."""
+    tags_per_post: int | None = None
+    """Tags predicted without a word query; by default the mean number of the training posts."""
+
+    def search(self) -> dict[str, Any]:
+        """The arguments of `model.decoding.decode`."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "tags_per_post"}
+
+    def check(self) -> None:
+        """Refuses impossible values, and flags that would change nothing.
+
+        Raises:
+            UserError: names the flag.
+        """
+        check_range("beam_size", self.beam_size, 1)
+        check_range("tags_per_post", self.tags_per_post, 1)
+        check_range("seed", self.seed, 0, LARGEST_SEED)
+        check_positive("temperature", self.temperature)
+        if not math.isfinite(self.length_penalty):
+            raise UserError(f"--length_penalty is {self.length_penalty}; expected a number")
+        if self.sample and self.beam_size > 1:
+            raise UserError("--sample draws one caption per post: leave out --beam_size")
+        if self.length_penalty and self.beam_size == 1:
+            raise UserError("--length_penalty ranks beams: give --beam_size with it")
+        if not self.sample and (self.seed or self.temperature != 1):
+            raise UserError("--seed and --temperature are those of sampling: give --sample too")
+
+    def separate_tags(self, model: ModelConfig, known: int, mean: float) -> int | None:
+        """How many hashtags a model without a word query predicts; None for all other models.
+
+        Args:
+            model: the run's.
+            known: words in the vocabulary besides the special ones.
+            mean: words per training post.
+
+        Raises:
+            UserError: a flag that this model has no use for, or more tags than there are.
+        """
+        if model.word_query:
+            if self.tags_per_post is not None:
+                raise UserError("--tags_per_post is for models without a word query: leave it out")
+            return None
+        fields = {f.name: f.default for f in dataclasses.fields(self)}
+        unused = [f"--{k}" for k, v in self.search().items() if v != fields[k]]
+        if unused:
+            raise UserError(
+                "this model has no word query: it predicts its most probable tags, and searches "
+                f"no sequence; leave out {', '.join(unused)}"
+            )
+        check_range("tags_per_post", self.tags_per_post, 1, known)
+        return self.tags_per_post or min(known, max(1, round(mean)))
+
+
+@dataclass(frozen=True)
 class EvalConfig:
     """Decodes a subset with a trained run and scores it."""
 
@@ -169,20 +237,11 @@ class EvalConfig:
     """Towers on one CPU, to try several devices without having them."""
     batch_size: int = 500
     """Posts per step and GPU."""
-    beam_size: int = 1
-    """Beams; 1 is the paper's greedy search."""
-    length_penalty: float = 0.0
-    """Beams are ranked by score / length ** length_penalty."""
-    sample: bool = False
-    """Draw words instead of taking the best."""
-    temperature: float = 1.0
-    """Divides the logits when sampling."""
-    seed: int = 0
-    """Of the sampling."""
-    tags_per_post: int | None = None
-    """Tags predicted without a word query; by default the mean number of the training posts."""
-    tokenizer: Literal["ptb_emoji", "ptb", "none"] = "ptb_emoji"
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
+    tokenizer: Tokenizer = "ptb_emoji"
     """How captions are cut into words for the scores."""
+    java_timeout: float = TIMEOUT
+    """Seconds without a sign of life after which Java (METEOR, tokenizer) counts as hung."""
     limit: int | None = None
     """Evaluate only this many posts, evenly spread."""
 

@@ -176,7 +176,7 @@ def how_made(options: EvalConfig, config: Config, posts: Posts, tags: int | None
 def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
     """What predictions.jsonl holds, in the order of the posts (both are sorted by row)."""
     # Columns of two passes stand side by side: another order would pair one post with another's.
-    np.testing.assert_array_equal(decoded.rows, forced.rows)
+    assert np.array_equal(decoded.rows, forced.rows), "two passes gave the posts in two orders"
     rows, extractor = [], extractor_of(posts)
     for place, row in enumerate(decoded.rows.tolist()):
         words = view.vocabulary.decode(decoded.ids[place])

@@ -22,7 +22,7 @@ import numpy as np
 from data_loader.columns import Columns, disk_error, open_columns, write_columns
 from data_loader.features import read_image_names
 from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
-from data_loader.vocabulary import Vocabulary
+from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from utils.errors import UserError
 from utils.files import sha256, write_json
 from utils.predictions import join_id
@@ -99,6 +99,11 @@ class View:
     def test_subset(self) -> str:
         """The test posts: `test`, or the first of InstaPIC's two subsets."""
         return "test" if "test" in self.subsets else "test1"
+
+    def tag_counts(self) -> tuple[int, float]:
+        """Words of the vocabulary besides the special ones, and words per training post."""
+        known = len(self.vocabulary) - len(SPECIAL_WORDS)
+        return known, float(self.subsets["train"].caption_length.mean())
 
     def describe(self, subset: Subset, row: int) -> dict[str, Any]:
         """What a row of predictions says of its post: id, user, image and references."""

@@ -13,22 +13,23 @@ import os
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configuration import Config, ModelConfig
+from configuration import Config, DecodingOptions, ModelConfig
 from data_loader.features import find_features, read_metadata
 from data_loader.history import context_words, count_known, read_history, user_history
 from data_loader.pictures import Pictures, list_pictures, no_features
-from data_loader.view import VOCABULARY, View, open_view
+from data_loader.trained import open_view_of_run
+from data_loader.view import View
 from data_loader.vocabulary import GO, PAD, UNK
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
-from utils.files import sha256, write_json
+from utils.reports import write_report
 from utils.run_folder import RunFolder, newest_run
 
 if TYPE_CHECKING:
@@ -57,18 +58,7 @@ class Options:
     """The data root that the run was trained on, where it has moved."""
     weights: Path | None = None
     """The encoder's weight file, where it has moved."""
-    beam_size: int = 1
-    """Beams; 1 is greedy search."""
-    length_penalty: float = 0.0
-    """Beams are ranked by log probability / length ** this."""
-    sample: bool = False
-    """Draw each word by its probability instead."""
-    temperature: float = 1.0
-    """Of the sampling: lower is safer, higher is bolder."""
-    seed: int = 0
-    """Of the sampling."""
-    tags_per_post: int | None = None
-    """Tags predicted without a word query; by default the mean number of the training posts."""
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
     json: Path | None = None
     """Also write the captions to this file."""
 
@@ -80,14 +70,16 @@ def main() -> None:
     paths = list_pictures(options.image)
     run_dir = options.run_dir or newest_run()
     config, view = open_run(run_dir, options.data_dir)
-    tag_count = separate_tags(options, config.model, view)
+    tag_count = options.decoding.separate_tags(config.model, *view.tag_counts())
     words = choose_words(options, config.model, view)
     quiet_tensorflow()
     from model.saving import load_captioner
 
     strategy = make_strategy(None)
     with strategy.scope():
-        captioner, found = load_captioner(config.model, run_dir, options.checkpoint)
+        captioner, found = load_captioner(
+            config.model, run_dir, options.checkpoint, config.train.precision
+        )
     encoder = open_encoder(options, config, view)
     pictures = arrange(paths, encoder, config.model, words)
     captions = write_captions(options, view, strategy, captioner, pictures, tag_count)
@@ -104,21 +96,14 @@ def main() -> None:
             "task": view.settings["task"],
             "user_words": spell(view, words),
         }
-        save(options.json, {**made_by, "captions": captions, "skipped": pictures.skipped})
+        write_report(options.json, {**made_by, "captions": captions, "skipped": pictures.skipped})
 
 
 def check(options: Options) -> None:
     """Refuses what would fail after the work, before it."""
     if options.history and options.user:
         raise UserError("--history and --user both say whose style: give one of them")
-    for name in ("beam_size", "tags_per_post"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} is {value}; expected at least 1")
-    if options.sample and options.beam_size > 1:
-        raise UserError("--sample draws one caption per picture: leave out --beam_size")
-    if not options.temperature > 0:
-        raise UserError(f"--temperature is {options.temperature}; expected a positive number")
+    options.decoding.check()
     if options.json and (os.path.isdir(options.json) or not os.path.isdir(options.json.parent)):
         raise UserError(f"--json {options.json}: expected a file name in a folder that exists")
     if is_one_of_several_workers():
@@ -131,26 +116,9 @@ def open_run(run_dir: Path, data_dir: Path | None) -> tuple[Config, View]:
     Raises:
         UserError: no such run or view, or the words' ids mean something else now.
     """
-    saved = RunFolder.open(run_dir).configuration
-    config = Config.from_dict(saved)
-    data = config.data
-    view = open_view(data_dir or data.data_dir, data.task, data.split, data.context)
-    if saved.get("vocabulary_sha256") != sha256(view.folder / VOCABULARY):
-        raise UserError(
-            f"{run_dir} was trained with another vocabulary than {view.folder} has: give the "
-            "--data_dir of its training, or train again"
-        )
-    return config, view
-
-
-def separate_tags(options: Options, model: ModelConfig, view: View) -> int | None:
-    """How many hashtags a model without a word query predicts; None for all other models."""
-    if not model.word_query:
-        mean = view.subsets["train"].caption_length.mean()
-        return options.tags_per_post or max(1, round(mean))
-    if options.tags_per_post:
-        raise UserError("--tags_per_post is for models without a word query: leave it out")
-    return None
+    run = RunFolder.open(run_dir)
+    config = Config.from_dict(run.configuration)
+    return config, open_view_of_run(run, config.data, data_dir)
 
 
 def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray:
@@ -230,14 +198,13 @@ def write_captions(
 
     # Section 4.2: duplicate hashtags are removed.
     unique = dict.fromkeys if view.settings["task"] == "hashtag" else list
-    names = ("beam_size", "sample", "temperature", "seed", "length_penalty")
     decoded = decode_subset(
         strategy,
         captioner,
         pictures,
         separate_tags=tag_count,
         forbidden=(PAD, GO, UNK),
-        **{name: getattr(options, name) for name in names},
+        **options.decoding.search(),
     )
     return [
         {
@@ -284,14 +251,6 @@ def print_sameness(captions: Mapping[bytes, str]) -> None:
             f" ({caption or 'no words'!r}): this model makes little of what it sees. Was its image"
             " encoder pretrained, and was it trained long enough on pictures like these?"
         )
-
-
-def save(path: Path, values: Mapping[str, Any]) -> None:
-    """Writes JSON; raises `UserError` where that is not possible."""
-    try:
-        write_json(path, values)
-    except OSError as error:
-        raise UserError(f"cannot write --json {path}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

@@ -7,8 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
+import eval
 from data_loader.feature_writer import write_features
+from data_loader.features import FeatureStore
+from data_loader.pipeline import open_posts
 from data_loader.view import open_view
+from model.evaluation import Decoded, Forced
 from tests.bigram import use_bigram
 from tests.runs import run_eval, run_train
 from tests.small_world import (
@@ -21,6 +25,7 @@ from tests.small_world import (
     make_view,
     make_world,
 )
+from tests.utils.java_stub import fake_java
 from utils import checkpoint
 from utils.errors import UserError
 
@@ -107,7 +112,7 @@ def test_batches_and_beams_change_what_they_should(run):
     assert [row["prediction"] for row in whole] == [row["prediction"] for row in greedy]
     assert whole_metrics["loss"] == pytest.approx(metrics["loss"])
     run_eval(run_dir=run, beam_size=3)
-    beams, beam_metrics = results(run)
+    beams, beam_metrics = results(run, "-beam3")
     assert beam_metrics["loss"] == pytest.approx(metrics["loss"])
     gains = [
         b["log_probability"] - g["log_probability"] for b, g in zip(beams, greedy, strict=True)
@@ -119,28 +124,126 @@ def test_a_sample_follows_from_its_seed(run):
     written = []
     for seed in (1, 1, 2):
         run_eval("--sample", run_dir=run, seed=seed)
-        written.append([row["prediction"] for row in results(run)[0]])
+        written.append([row["prediction"] for row in results(run, f"-sample{seed}")[0]])
     assert written[0] == written[1] != written[2]
 
 
 def test_a_limit_takes_posts_evenly(world, run):
     run_eval(run_dir=run, limit=4)
     ids = [row["id"] for row in expected_rows(world, "test")]
-    assert [row["id"] for row in results(run)[0]] == [ids[0], ids[3], ids[6], ids[9]]
+    rows, metrics = results(run, "-limit4")
+    assert [row["id"] for row in rows] == [ids[0], ids[3], ids[6], ids[9]]
+    assert (metrics["limit"], metrics["posts"]) == (4, 4)
 
 
-@pytest.mark.parametrize(("name", "step"), [("last", 18), ("6", 6), ("12", 12)])
-def test_the_checkpoint_is_the_one_asked_for(run, name, step):
-    run_eval(run_dir=run, checkpoint=name, limit=3)
-    assert results(run)[1]["step"] == step
+@pytest.mark.parametrize(
+    ("name", "suffix", "step"),
+    [("last", "-last", 18), ("6", "-step6", 6), ("12", "-step12", 12)],
+)
+def test_the_checkpoint_is_the_one_asked_for(run, name, suffix, step):
+    run_eval(run_dir=run, checkpoint=name)
+    metrics = results(run, suffix)[1]
+    assert (metrics["checkpoint"], metrics["step"]) == (name, step)
+
+
+def test_metrics_say_how_they_were_made(run, capsys):
+    run_eval(run_dir=run, beam_size=3, length_penalty=0.5, limit=5, subset="val")
+    _, metrics = results(run, "-val-beam3-penalty0.5-limit5")
+    made_by = {
+        "posts": 5,
+        "posts_left_out": 1,
+        "task": "hashtag",
+        "subset": "val",
+        "extractor": "toy",
+        "checkpoint": "best",
+        "precision": "float32",
+        "beam_size": 3,
+        "length_penalty": 0.5,
+        "sample": False,
+        "temperature": 1.0,
+        "seed": 0,
+        "tags_per_post": None,
+        "tokenizer": None,
+        "limit": 5,
+    }
+    assert {name: metrics[name] for name in made_by} == made_by
+    name = "val-beam3-penalty0.5-limit5"
+    assert f"predictions-{name}.jsonl, metrics-{name}.json" in capsys.readouterr().out
+    assert not (run / "predictions.jsonl").exists() and not (run / "metrics.json").exists()
+
+
+def test_the_plain_results_stay_when_others_are_asked_for(run):
+    run_eval(run_dir=run)
+    plain = (run / "predictions.jsonl").read_bytes(), (run / "metrics.json").read_bytes()
+    options = {"beam_size": 2}, {"limit": 3}, {"checkpoint": "last"}, {"subset": "val"}
+    for other in (*options, {"sample": True, "seed": 3, "temperature": 0.5}):
+        more = ["--sample"] if other.pop("sample", False) else []
+        run_eval(*more, run_dir=run, **other)
+        assert plain == (
+            (run / "predictions.jsonl").read_bytes(),
+            (run / "metrics.json").read_bytes(),
+        )
+    names = {path.name for path in run.glob("metrics*.json")}
+    made = {"-beam2", "-limit3", "-last", "-val", "-sample3-temperature0.5", ""}
+    assert names == {f"metrics{suffix}.json" for suffix in made}
+
+
+def test_the_extractor_is_named_in_every_output(run, tmp_path, capsys, monkeypatch):
+    untrained = property(lambda _: "resnet101_random", lambda _, name: None)
+    monkeypatch.setattr(FeatureStore, "extractor", untrained, raising=False)
+    run_eval(run_dir=run)
+    rows, metrics = results(run)
+    assert metrics["extractor"] == "resnet101_random"
+    assert {row["extractor"] for row in rows} == {"resnet101_random"}
+    assert "10 posts of test, image features of resnet101_random\n" in capsys.readouterr().out
+
+
+def test_a_model_that_is_far_off_is_reported_all_the_same(run, capsys):
+    found = checkpoint.load(run, "last")
+    weights = {name: value * 1e5 for name, value in found.weights.items()}
+    checkpoint.save(run, 99, weights, {}, found.state)
+    run_eval(run_dir=run, checkpoint="last")
+    _, metrics = results(run, "-last")
+    assert metrics["perplexity"] is None and metrics["loss"] > 1000
+    assert any("perplexity is inf" in note for note in metrics["notes"])
+    assert "inf" in capsys.readouterr().out
+
+
+def test_empty_predictions_hint_at_the_last_checkpoint(capsys):
+    rows = [{"prediction": text} for text in ("", "", "sea")]
+    eval.hint_at_silence(rows, "best")
+    expected = "hint: 2 of 3 predictions are empty; try --checkpoint last\n"
+    assert capsys.readouterr().out == expected
+    eval.hint_at_silence(rows, "last")
+    assert capsys.readouterr().out == "hint: 2 of 3 predictions are empty\n"
+    eval.hint_at_silence(rows[1:], "best")
+    assert capsys.readouterr().out == ""
+
+
+def test_passes_in_two_orders_are_found(world):
+    view = open_view(world, "hashtag")
+    posts = open_posts(view, "test", user_words=6, word_slots=8)
+    rows = posts.rows[:2]
+    decoded = Decoded(rows, np.zeros([2, 3], np.int32), np.zeros(2))
+    forced = Forced(rows[::-1], *np.ones([3, 2]))
+    with pytest.raises(AssertionError, match="two orders"):
+        eval.prediction_rows(view, posts, decoded, forced)
+
+
+@pytest.mark.parametrize("options", [{}, {"beam_size": 3}])
+def test_a_float64_model_is_evaluated_in_float64(world, tmp_path, bigram, options):
+    run_train(world, tmp_path / "run", task="hashtag", epochs=1, precision="float64")
+    run_eval(run_dir=tmp_path / "run", **options)
+    _, metrics = results(tmp_path / "run", "-beam3" if options else "")
+    assert metrics["precision"] == "float64" and metrics["posts"] == POSTS["test"] - 1
 
 
 def test_the_newest_run_is_evaluated(trained, run):
     older = shutil.copytree(trained / "captions", run.parent / "older")
     (run / "log.jsonl").touch()
     run_eval(runs_dir=run.parent, limit=2)
-    assert len(results(run)[0]) == 2
-    assert not (older / "predictions.jsonl").exists()
+    assert len(results(run, "-limit2")[0]) == 2
+    assert not list(older.glob("predictions*"))
 
 
 def test_a_model_without_a_word_query_predicts_separate_tags(world, tmp_path, bigram):
@@ -149,10 +252,18 @@ def test_a_model_without_a_word_query_predicts_separate_tags(world, tmp_path, bi
     mean = open_view(world, "hashtag").subsets["train"].caption_length.mean()
     for args, number in (({}, round(float(mean))), ({"tags_per_post": 3}, 3)):
         run_eval(run_dir=tmp_path / "run", **args)
-        rows, _ = results(tmp_path / "run")
+        rows, metrics = results(tmp_path / "run", "-tags3" if args else "")
+        assert metrics["tags_per_post"] == number
         tags = [row["prediction"].split() for row in rows]
         assert {(len(each), len(set(each))) for each in tags} == {(number, number)}
         assert all(row["log_probability"] is None for row in rows)
+    for options, message in [
+        (["--tags_per_post", "10"], "--tags_per_post is 10; expected at most 9"),
+        (["--beam_size", "2"], "has no word query: .* leave out --beam_size"),
+        (["--sample", "--seed", "3"], "leave out --sample, --seed"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            run_eval(*options, run_dir=tmp_path / "run")
 
 
 def test_captions_get_caption_metrics(trained, tmp_path, bigram):
@@ -163,6 +274,15 @@ def test_captions_get_caption_metrics(trained, tmp_path, bigram):
     assert len(rows) == POSTS["test"] - 1
     names = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"}
     assert names <= metrics.keys()
+    assert metrics["tokenizer"] == "ptb_emoji"
+
+
+def test_java_that_hangs_leaves_the_predictions(trained, tmp_path, bigram, monkeypatch):
+    run = shutil.copytree(trained / "captions", tmp_path / "run")
+    fake_java(tmp_path, monkeypatch, "exec sleep 600")
+    with pytest.raises(UserError, match=r"did nothing for 0\.2 seconds"):
+        run_eval("--tokenizer", "none", run_dir=run, java_timeout=0.2)
+    assert (run / "predictions-none.jsonl").exists()
 
 
 def test_a_model_without_user_context_needs_no_stored_words(world, tmp_path):
@@ -200,6 +320,12 @@ def test_features_of_another_width_are_refused(run, tmp_path):
     other = make_world(tmp_path / "other")
     shutil.rmtree(other / "features")
     write_features(other, "toy-pool5", np.ones([IMAGES, 1, IMAGE_DIM + 3], np.float16))
+    with pytest.raises(UserError, match="was trained on other image features than"):
+        run_eval(run_dir=run, data_dir=other)
+    path = run / "configuration.json"
+    values = json.loads(path.read_text())
+    del values["features"]  # an older run does not name them
+    path.write_text(json.dumps(values))
     with pytest.raises(UserError, match=r"width 9, but .* was trained on width 6"):
         run_eval(run_dir=run, data_dir=other)
 
@@ -212,6 +338,13 @@ def test_features_of_another_width_are_refused(run, tmp_path):
         ("--seed -1", "--seed is -1"),
         ("--temperature 0", "--temperature is 0.0"),
         ("--sample --beam_size 2", "leave out --beam_size"),
+        ("--tags_per_post 3", "--tags_per_post is for models without a word query"),
+        ("--tags_per_post 0", "--tags_per_post is 0; expected at least 1"),
+        ("--length_penalty 0.7", "give --beam_size with it"),
+        ("--length_penalty nan --beam_size 2", "--length_penalty is nan"),
+        ("--seed 3", "give --sample too"),
+        ("--temperature 0.5", "give --sample too"),
+        ("--java_timeout 0", "--java_timeout is 0.0; expected a positive number"),
         ("--subset test2", "no subset test2; it has train, val, test"),
         ("--checkpoint 7", "no checkpoint '7'; use best, last, or one of 6, 12, 18"),
         ("--checkpoint newest", "checkpoint 'newest': expected best, last, or a step's number"),
