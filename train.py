@@ -6,7 +6,9 @@ stopped. Ctrl-C saves first.
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
 from utils.files import sha256, write_bytes
 from utils.run_folder import RunFolder
+from utils.workers import one_line_for_a_lost_worker
 
 # What may differ when a run is resumed: nothing that decides its weights. The global batch stays
 # what it was, whatever devices share it.
@@ -32,25 +35,41 @@ MAY_CHANGE = (
     "train.checkpoint_every",
     "train.report_every",
 )
+# What workers must not differ in: settings and data, wherever each of them finds its data.
+IN_COMMON = ("model", "train", "vocabulary_sha256", "training_posts", "features")
+
+
+class Data(NamedTuple):
+    """What a run learns from."""
+
+    view: View
+    training: Posts
+    validation: Posts | None
 
 
 def main() -> None:
     """Configuration, data, devices, run folder, model, loop."""
     config = parse_config()
-    data = config.data
-    view = open_view(data.data_dir, data.task, data.split, data.context)
-    training, validation = open_subset(config, view, "train"), open_subset(config, view, "val")
-    config = with_extractor(config, training)
+    data = open_data(config)
+    config = with_extractor(config, data.training)
     strategy = make_strategy(config.train.num_gpus, config.train.virtual_towers, config.train.fast)
-    print_settings(config, training, validation, strategy)
+    print_settings(config, data, strategy)
     initial = read_initial(config)
-    with open_run(config, view, training, strategy) as run:
-        trainer = make_trainer(config, view, training, validation, strategy, run, initial)
+    settings = run_settings(config, data)
+    with one_line_for_a_lost_worker(), open_run(config, settings, data.view, strategy) as run:
+        trainer = make_trainer(config, settings, data, strategy, run, initial)
         with contextlib.closing(trainer.sink):
             ended = trainer.run()
     print(f"{'trained to' if ended else 'saved at'} step {trainer.step}: {config.run_dir}")
     if not ended:
         raise KeyboardInterrupt
+
+
+def open_data(config: Config) -> Data:
+    """The view and its usable posts."""
+    data = config.data
+    view = open_view(data.data_dir, data.task, data.split, data.context)
+    return Data(view, open_subset(config, view, "train"), open_subset(config, view, "val"))
 
 
 def open_subset(config: Config, view: View, name: str) -> Posts | None:
@@ -78,88 +97,15 @@ def with_extractor(config: Config, posts: Posts) -> Config:
     return dataclasses.replace(config, data=dataclasses.replace(config.data, extractor=extractor))
 
 
-def print_settings(config: Config, training: Posts, validation: Posts | None, strategy) -> None:
+def print_settings(config: Config, data: Data, strategy) -> None:
     """The resolved configuration and what the run will see."""
     for name, section in config.to_dict().items():
         values = section.items() if isinstance(section, dict) else [(name, section)]
         print(f"{name}: " + ", ".join(f"{key}={value}" for key, value in values))
-    for posts in filter(None, (training, validation)):
+    for posts in filter(None, (data.training, data.validation)):
         left_out = "".join(f"; {n:,} {reason} left out" for reason, n in posts.left_out.items())
         print(f"{posts.subset.name}: {len(posts):,} posts{left_out}")
     print(f"replicas: {strategy.num_replicas_in_sync}")
-
-
-@contextlib.contextmanager
-def open_run(config: Config, view: View, training: Posts, strategy) -> Iterator[RunFolder | None]:
-    """The locked run folder; None in a worker that is not the chief.
-
-    The posts are part of what a resumed run must find as it was: one more or less, because
-    features were extracted meanwhile, and the order of every epoch is another.
-    """
-    if not is_chief(strategy):
-        yield None
-        return
-    vocabulary = view.folder / VOCABULARY
-    settings = {
-        **config.to_dict(),
-        "vocabulary_sha256": sha256(vocabulary),
-        "training_posts": posts_identity(training),
-        "features": features_identity(training),
-    }
-    with RunFolder.create_or_resume(config.run_dir, settings, MAY_CHANGE) as run:
-        write_bytes(run.path / VOCABULARY, vocabulary.read_bytes())
-        yield run
-
-
-def make_trainer(
-    config: Config,
-    view: View,
-    training: Posts,
-    validation: Posts | None,
-    strategy,
-    run: RunFolder | None,
-    initial: dict[str, np.ndarray] | None,
-):
-    """Model, optimizer and feed, restored to where the run stands."""
-    from model.build import build_captioner
-    from model.optimizer import Adam
-    from model.saving import resume
-    from model.trainer import Trainer
-    from model.training import StepOptions
-
-    sizes = {
-        "vocab_size": len(view.vocabulary),
-        "image_dim": training.features.dim if training.features else 1,
-    }
-    train = config.train
-    with strategy.scope():
-        captioner = build_captioner(
-            config.model, **sizes, seed=train.seed, precision=train.precision
-        )
-        optimizer = Adam(captioner.parameters.variables)
-    progress = resume(config.run_dir, captioner, optimizer)
-    if initial and not progress.step:
-        initialise(config, captioner, initial)
-    feed = make_feed(config, strategy, training, validation, progress.global_batch)
-    print(f"parameters: {captioner.parameters.count():,}; global batch: {feed.global_batch}")
-    if progress.step:
-        print(f"resuming at step {progress.step}")
-    options = StepOptions(
-        clip_norm=train.clip_norm,
-        released=config.model.spec == "released",
-        extra_targets=int(train.released_mask_bug),
-    )
-    sink = make_sink(config, run, captioner, optimizer, sizes, feed, progress.step)
-    return Trainer(
-        strategy,
-        captioner,
-        optimizer,
-        feed,
-        sink,
-        train,
-        options,
-        progress,
-    )
 
 
 def read_initial(config: Config) -> dict[str, np.ndarray] | None:
@@ -174,20 +120,48 @@ def read_initial(config: Config) -> dict[str, np.ndarray] | None:
         raise UserError(f"--init_from {config.train.init_from}: {error}") from None
 
 
-def initialise(config: Config, captioner, initial: dict[str, np.ndarray]) -> None:
-    """Puts released weights into a new model."""
-    try:
-        captioner.parameters.assign(initial)
-    except ValueError as error:
-        raise UserError(f"--init_from {config.train.init_from}: {error}") from None
+def run_settings(config: Config, data: Data) -> dict:
+    """What the run folder records, and a resumed run must find as it was.
+
+    The posts are part of it: one more or less, because features were extracted meanwhile, and the
+    order of every epoch is another.
+    """
+    return {
+        **config.to_dict(),
+        "vocabulary_sha256": sha256(data.view.folder / VOCABULARY),
+        "training_posts": posts_identity(data.training),
+        "features": features_identity(data.training),
+    }
 
 
-def make_feed(
-    config: Config, strategy, training: Posts, validation: Posts | None, global_batch: int | None
-):
+@contextlib.contextmanager
+def open_run(config: Config, settings: dict, view: View, strategy) -> Iterator[RunFolder | None]:
+    """The locked run folder; None in a worker that is not the chief."""
+    if not is_chief(strategy):
+        yield None
+        return
+    with RunFolder.create_or_resume(config.run_dir, settings, MAY_CHANGE) as run:
+        write_bytes(run.path / VOCABULARY, (view.folder / VOCABULARY).read_bytes())
+        yield run
+
+
+def make_trainer(config: Config, settings: dict, data: Data, strategy, run, initial):
+    """Model, optimizer and feed, restored to where the run stands."""
+    from model.start import start
+
+    training = data.training
+    image_dim = training.features.dim if training.features else 1
+    sizes = {"vocab_size": len(data.view.vocabulary), "image_dim": image_dim}
+    feed = functools.partial(make_feed, config, data, strategy)
+    common = {name: settings[name] for name in IN_COMMON}
+    return start(strategy, config, sizes, feed, run, initial, common)
+
+
+def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
     """Where batches come from; a resumed run keeps its global batch."""
     from model.trainer import Feed
 
+    training, validation = data.training, data.validation
     batch = global_batch or config.train.batch_size * strategy.num_replicas_in_sync
     seed = config.train.seed
     runs_of = config.train.batch_size if config.model.spec == "released" else None
@@ -206,21 +180,6 @@ def make_feed(
         global_batch=batch,
         steps_per_epoch=steps_per_epoch(len(training), batch),
     )
-
-
-def make_sink(
-    config: Config, run: RunFolder | None, captioner, optimizer, sizes: dict, feed, step: int
-):
-    """Log, TensorBoard, bar and checkpoints; nothing in a worker that is not the chief."""
-    from model.saving import NoSink, RunSink
-    from utils.reporting import Reporter
-
-    if run is None:
-        return NoSink()
-    run.truncate_log(step)
-    reporter = Reporter(run, config.train.epochs * feed.steps_per_epoch, step)
-    state = {"sizes": sizes, "seed": config.train.seed}
-    return RunSink(reporter, captioner, optimizer, config.train.keep_checkpoints, state)
 
 
 if __name__ == "__main__":

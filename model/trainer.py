@@ -16,9 +16,9 @@ from model.captioner import Captioner
 from model.evaluation import teacher_forced_scores
 from model.optimizer import Adam, learning_rate
 from model.training import StepOptions, make_train_step, make_validation_step
-from utils.devices import is_one_of_several_workers
 from utils.interrupts import StopRequest
 from utils.reporting import require_finite
+from utils.workers import Workers
 
 
 class Settings(Protocol):
@@ -101,6 +101,7 @@ class Trainer:
         settings: `configuration.TrainConfig`.
         options: of the training step.
         progress: where the run stands.
+        workers: they stop together; made here where none are given.
     """
 
     def __init__(
@@ -113,12 +114,13 @@ class Trainer:
         settings: Settings,
         options: StepOptions,
         progress: Progress = Progress(),  # noqa: B008  (immutable)
+        workers: Workers | None = None,
     ):
         self.strategy, self.captioner, self.optimizer = strategy, captioner, optimizer
         self.feed, self.sink, self.settings, self.options = feed, sink, settings, options
         self.step, self.best_loss = progress.step, progress.best_loss
         self._first_epoch = progress.epoch
-        self._several_workers = is_one_of_several_workers()
+        self._workers = workers or Workers(strategy)
         self._compiled: dict[Callable, Callable] = {}
         self._pending: list[tuple[int, tf.Tensor]] = []  # losses that nobody has looked at yet
         self._recent = list(progress.recent_losses)  # losses since the last report
@@ -134,7 +136,7 @@ class Trainer:
             for epoch in range(self._first_epoch, self.settings.epochs):
                 if not self._run_epoch(epoch, stop) or not self._finish_epoch(epoch, stop):
                     return False
-                if self._agree(stop):
+                if self._workers.agree(stop.asked):
                     return epoch + 1 == self.settings.epochs
         return True
 
@@ -150,38 +152,12 @@ class Trainer:
             self._count_step(epoch, loss)
             if self.step == end:
                 break  # validation comes before the epoch's checkpoint
-            stopping = self._may_stop_here() and self._agree(stop)
+            stopping = self._workers.agree(stop.asked)
             if stopping or self.step % self.settings.checkpoint_every == 0:
                 self._save(epoch, best=False)
             if stopping:
                 return False
         return True
-
-    def _may_stop_here(self) -> bool:
-        """Several workers look up from their work together, and only now and then."""
-        return not self._several_workers or self.step % self.settings.report_every == 0
-
-    def _agree(self, stop: StopRequest) -> bool:
-        """Whether a stop is asked for: of any worker, since no step works without all of them."""
-        if not self._several_workers:
-            return stop.asked
-        asked = self._compile(self._make_count)(tf.constant(int(stop.asked)))
-        return float(asked) > 0
-
-    def _make_count(self) -> Callable:
-        """A function of one number per worker to their sum."""
-
-        def replica(asked):
-            own = tf.cast(asked, tf.float32)  # on this replica's device
-            return tf.distribute.get_replica_context().all_reduce("SUM", own)
-
-        @tf.function
-        def count(asked):
-            return self.strategy.experimental_local_results(
-                self.strategy.run(replica, args=(asked,))
-            )[0]
-
-        return count
 
     def _count_step(self, epoch: int, loss: tf.Tensor) -> None:
         """One more step is done; its loss waits for the next look."""
@@ -214,10 +190,9 @@ class Trainer:
         """Scores of the validation posts; None where a stop was asked for meanwhile."""
         batches = self.feed.validation()
         step = self._compile(self._make_validation_step, batches.element_spec)
-        stopping = lambda: stop.asked and not self._several_workers  # noqa: E731
-        until_stop = itertools.takewhile(lambda _: not stopping(), batches)
+        until_stop = itertools.takewhile(lambda _: not self._workers.agree(stop.asked), batches)
         scores = teacher_forced_scores(self.strategy, self.captioner, until_stop, step)
-        return None if stopping() else scores
+        return None if self._workers.agree(stop.asked) else scores
 
     def _compile(self, make: Callable, *args) -> Callable:
         """A step is compiled once and serves every epoch."""
