@@ -5,7 +5,6 @@
 Several files stand side by side: two models on the same posts, or captions and hashtags.
 """
 
-import json
 import random
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from utils import figures
 from utils.chromium import render_html
 from utils.command_line import parse
 from utils.errors import UserError, run_command
+from utils.predictions import read_predictions
 
 CARD_WIDTH = 280  # CSS pixels
-FIELDS = {"id": str, "user": str, "image": str, "prediction": str, "references": list}
 
 
 @dataclass(frozen=True)
@@ -65,31 +64,21 @@ class Post:
     said: tuple[Said, ...]
 
 
-def read_predictions(path: Path) -> list[dict]:
-    """Reads the rows of a predictions file; raises UserError naming the line that is not one."""
-    if not path.is_file():
-        raise UserError(f"no predictions in {path}: python -m eval writes that file")
-    rows = []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                rows.append(_checked_row(line, f"{path}, line {number}"))
-    if not rows:
-        raise UserError(f"{path} is empty: expected one JSON object per line with {list(FIELDS)}")
+def read_posts(path: Path) -> list[dict]:
+    """Reads a predictions file whose rows name a user and an image.
+
+    Raises:
+        UserError: there is no such file, or a row of it is something else.
+    """
+    rows = read_predictions(path)
+    for row in rows:
+        for name in ("user", "image"):
+            if not isinstance(row.get(name), str):
+                raise UserError(
+                    f'{path}, id {row["id"]!r}: "{name}" is {row.get(name)!r:.60}, not a string; '
+                    "a card needs the post's user and image, as python -m eval writes them"
+                )
     return rows
-
-
-def _checked_row(line: str, place: str) -> dict:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{place} is not JSON: {error}") from None
-    for name, kind in FIELDS.items():
-        if not isinstance(row, dict) or not isinstance(row.get(name), kind):
-            raise UserError(f"{place}: expected an object whose {name!r} is a {kind.__name__}")
-    if not all(isinstance(text, str) for text in row["references"]):
-        raise UserError(f"{place}: expected 'references' to hold strings")
-    return row
 
 
 def choose_posts(files: list[list[dict]], labels: list[str], count: int, seed: int) -> list[Post]:
@@ -104,7 +93,7 @@ def choose_posts(files: list[list[dict]], labels: list[str], count: int, seed: i
     merged: dict[tuple[str, str], dict[str, dict]] = defaultdict(dict)
     for label, rows in zip(labels, files, strict=True):
         for row in rows:
-            merged[row["user"], row["id"]][label] = row
+            merged[row["user"], str(row["id"])][label] = row
     keys = sorted(merged)
     random.Random(seed).shuffle(keys)
     keys.sort(key=lambda key: -len(merged[key]))  # stable: random among equals
@@ -187,8 +176,15 @@ def _check(arguments: Arguments) -> None:
         raise UserError(f"no folder {arguments.images}: --images is where the posts' images lie")
 
 
-def _subtitle(count: int, seed: int, posts: dict[str, int]) -> str:
-    totals = " · ".join(f"{escape(label)}: {number:,} posts" for label, number in posts.items())
+def _source(label: str, rows: list[dict]) -> str:
+    """How many posts a file has, and the network behind their images where it names one."""
+    extractors = sorted({row["extractor"] for row in rows if row.get("extractor")}, key=str)
+    seen = f", images seen by {' and '.join(map(str, extractors))}" if extractors else ""
+    return f"{label}: {len(rows):,} posts{seen}"
+
+
+def _subtitle(count: int, seed: int, files: dict[str, list[dict]]) -> str:
+    totals = " · ".join(escape(_source(label, rows)) for label, rows in files.items())
     return f"{count} drawn with seed {seed} · {totals} · <mark>marked</mark> words are in the truth"
 
 
@@ -197,16 +193,14 @@ def main() -> None:
     arguments = parse(Arguments)
     _check(arguments)
     labels = _labels(arguments)
-    files = [read_predictions(path) for path in arguments.predictions]
+    files = [read_posts(path) for path in arguments.predictions]
     count = arguments.rows * arguments.columns
     posts = choose_posts(files, labels, count, arguments.seed)
     cards = [
         card(post, image)
         for post, image in zip(posts, load_images(posts, arguments.images), strict=True)
     ]
-    subtitle = _subtitle(
-        len(posts), arguments.seed, dict(zip(labels, map(len, files), strict=True))
-    )
+    subtitle = _subtitle(len(posts), arguments.seed, dict(zip(labels, files, strict=True)))
     html = figures.page(arguments.title, subtitle, figures.grid(cards, arguments.columns))
     width = arguments.columns * (CARD_WIDTH + 20) + 52
     print(f"wrote {render_html(html, arguments.out, width)}")

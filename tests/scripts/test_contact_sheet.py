@@ -81,7 +81,7 @@ def test_people_cannot_write_html():
 
 
 def test_post_without_words_is_drawn():
-    assert "nothing" in contact_sheet.card(choose([row(1, "", [])])[0], None)
+    assert "nothing" in contact_sheet.card(choose([row(1, "", [""])])[0], None)
 
 
 def test_missing_and_broken_images_are_counted(tmp_path, capsys):
@@ -94,21 +94,20 @@ def test_missing_and_broken_images_are_counted(tmp_path, capsys):
     assert "2 of 3 images are missing or broken" in capsys.readouterr().out
 
 
-BAD_LINES = {
-    "{oops": "line 2 is not JSON",
-    "[1]": "line 2: expected an object whose 'id' is a str",
-    json.dumps({**row(1), "prediction": 3}): "line 2: .* 'prediction' is a str",
-    json.dumps({**row(1), "references": "x"}): "line 2: .* 'references' is a list",
-    json.dumps({**row(1), "references": ["x", 4]}): "line 2: expected 'references' to hold strings",
+BAD_ROWS = {
+    "not JSON": "{oops",
+    '"prediction" is 3, not a string': json.dumps({**row(2), "prediction": 3}),
+    "id 'p2': \"user\" is 7, not a string": json.dumps({**row(2), "user": 7}),
+    "id 'p2': \"image\" is None, not a string": json.dumps({**row(2), "image": None}),
 }
 
 
-@pytest.mark.parametrize("line", BAD_LINES)
-def test_bad_line_is_named(tmp_path, line):
+@pytest.mark.parametrize("problem", BAD_ROWS)
+def test_a_bad_row_is_named(tmp_path, problem):
     path = write(tmp_path / "p.jsonl", [row(1)])
-    path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(UserError, match=BAD_LINES[line]):
-        contact_sheet.read_predictions(path)
+    path.write_text(path.read_text() + BAD_ROWS[problem] + "\n")
+    with pytest.raises(UserError, match=problem):
+        contact_sheet.read_posts(path)
 
 
 def run(monkeypatch, *arguments):
@@ -125,7 +124,7 @@ def test_mistakes_are_said(tmp_path, monkeypatch):
         ([good, "--images", tmp_path, "--out", "x.jpg"], "ends in .png"),
         ([good, good, "--images", tmp_path], "file its own with --labels"),
         ([good, "--images", tmp_path, "--labels", "a", "b"], "file its own with --labels"),
-        ([tmp_path / "gone", "--images", tmp_path], "no predictions in"),
+        ([tmp_path / "gone", "--images", tmp_path], "cannot read the predictions"),
         ([empty, "--images", tmp_path], "is empty"),
         (["--images", tmp_path], "names no file"),
     ]:
@@ -136,7 +135,11 @@ def test_mistakes_are_said(tmp_path, monkeypatch):
 def test_sheet_is_drawn_with_a_label_per_run(tmp_path, monkeypatch):
     """The page is checked, and the picture too where Chromium is installed."""
     Image.new("RGB", (50, 40), (10, 20, 230)).save(tmp_path / "a.png")
-    files = [write(tmp_path / f"run-{i}" / "predictions.jsonl", [row(1), row(2)]) for i in "xy"]
+    seen = {"x": {"extractor": "resnet101_random"}, "y": {}}
+    files = [
+        write(tmp_path / f"run-{name}" / "predictions.jsonl", [row(1) | more, row(2) | more])
+        for name, more in seen.items()
+    ]
     out = tmp_path / "new" / "sheet.png"
     flags = ["--images", tmp_path, "--out", out, "--rows", 1, "--columns", 2]
     try:
@@ -147,7 +150,7 @@ def test_sheet_is_drawn_with_a_label_per_run(tmp_path, monkeypatch):
     finally:
         page = out.with_suffix(".html").read_text()
         assert page.count('class="card"') == 2
-        assert "run-x: 2 posts · run-y: 2 posts" in page
+        assert "run-x: 2 posts, images seen by resnet101_random · run-y: 2 posts ·" in page
     pixels = np.asarray(Image.open(out).convert("RGB")).astype(int)
     blue = (pixels[..., 2] > 200) & (pixels[..., 0] < 40)
     assert pixels.shape[1] == 2 * 652
