@@ -174,10 +174,7 @@ class CSMN:
         """An empty word output memory for `beams` captions of each post."""
         slots = self.word_slots if self.word_memory else 0
         lead = [tf.shape(context.image_addresses)[0], beams]
-        reader = self.word_reader
-        width = (
-            reader.project(tf.zeros([1, self.memory_dim], self._type)).shape[-1] if reader else 0
-        )
+        width = self.word_reader.projected_width if self.word_reader else 0
         return State(
             words=tf.zeros([*lead, slots], tf.int32),
             addresses=tf.zeros([*lead, slots, self.memory_dim], self._type),

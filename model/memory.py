@@ -51,7 +51,7 @@ class MemoryCNN:
     ):
         self.parameters, self.name = parameters, name
         self.memory_dim, self.channels, self.windows = memory_dim, channels, windows
-        self.width = channels * len(windows)
+        self.width, self.projected_width = channels * len(windows), channels * sum(windows)
         for h in windows:
             parameters.add_weight(f"w_{name}_{h}", [h, memory_dim, channels])
             parameters.add_bias(f"b_{name}_{h}", [channels])
@@ -117,7 +117,7 @@ class WeightedSum:
     """The memory without its CNN (CSMN-NoCNN): the sum of the attended rows."""
 
     def __init__(self, memory_dim: int):
-        self.width = memory_dim
+        self.width = self.projected_width = memory_dim
 
     def project(self, contents: tf.Tensor) -> tf.Tensor:
         """The contents themselves, [..., D]."""
