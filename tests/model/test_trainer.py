@@ -71,7 +71,18 @@ class Events:
         self.at.get(event, lambda: None)()
 
 
-def make_trainer(progress=Progress(), validate=True, posts=None, **settings):  # noqa: B008
+class StopsAt:
+    """Workers that agree to stop from a question on."""
+
+    def __init__(self, question):
+        self.left = question
+
+    def agree(self, stop):
+        self.left -= 1
+        return self.left < 0
+
+
+def make_trainer(progress=Progress(), validate=True, posts=None, workers=None, **settings):  # noqa: B008
     posts = make_posts() if posts is None else posts
     model = Bigram(VOCABULARY, WIDTH, SLOTS, 3, "float32")
 
@@ -92,6 +103,7 @@ def make_trainer(progress=Progress(), validate=True, posts=None, **settings):  #
         settings,
         StepOptions(),
         progress,
+        workers,
     )
 
 
@@ -194,6 +206,18 @@ def test_a_stop_around_the_validation_loses_and_repeats_nothing(event):
     second = go_on(first)
     assert second.run()
     same_end(whole, first, second)
+
+
+@pytest.mark.parametrize(("question", "step", "epoch"), [(1, 2, 0), (3, 3, 0), (6, 3, 1)])
+def test_a_stop_that_workers_agree_on_may_come_in_a_step_a_validation_or_after_it(
+    question, step, epoch
+):
+    """An epoch asks after two of its three steps, before three batches, and after them; twice."""
+    trainer = make_trainer(workers=StopsAt(question))
+    assert not trainer.run()
+    at, state, _ = trainer.sink.saved[-1]
+    assert (at, state["epoch"]) == (step, epoch)
+    assert any("val_loss" in report for report in trainer.sink.reports) == bool(epoch)
 
 
 def test_a_stop_after_the_last_epoch_is_its_end():
