@@ -8,7 +8,8 @@ The commands of this test, with larger sizes, are how one tries a crawl of one's
     python -m scripts.extract_features --data_dir data --images photos --weights random
     python -m train --data_dir data --task hashtag --split posts --run_dir run
     python -m eval --run_dir run --checkpoint last
-    python -m scripts.frequent_tags --data_dir data --split posts --beside run
+    python -m scripts.frequent_tags --data_dir data --split posts \
+        --beside run/predictions-last.jsonl
     python -m scripts.caption --run_dir run --checkpoint last --image photos --user NAME
 
 `--checkpoint last`: few validation posts make a poor judge of which checkpoint is the best.
@@ -110,11 +111,12 @@ def test_every_photo_has_features_that_tell_it_apart(root):
 
 
 def test_a_small_model_learns_what_these_people_write(root, trained):
-    metrics = json.loads((trained / "metrics.json").read_text())
+    metrics = json.loads((trained / "metrics-last.json").read_text())
     assert (metrics["posts"], metrics["posts_left_out"]) == (200, 0)
     out = root.parent / "prior"
+    beside = trained / "predictions-last.jsonl"
     printed = run(
-        f"scripts.frequent_tags --data_dir {root} --split posts --beside {trained} --out {out}"
+        f"scripts.frequent_tags --data_dir {root} --split posts --beside {beside} --out {out}"
     )
     prior = json.loads((out / "metrics.json").read_text())
     assert "every post gets: #afd #abernormal" in printed

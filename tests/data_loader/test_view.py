@@ -178,3 +178,15 @@ def test_a_shortened_image_list_is_found(tmp_path):
 
 def test_view_names():
     assert view_name("hashtag", "posts", "previous") == "hashtag-posts-previous"
+
+
+def test_a_post_is_described_as_predictions_name_it(tmp_path):
+    view = open_view(write_small(tmp_path / "data").parent)
+    assert view.describe(view.subsets["val"], 1) == {
+        "id": "ben/p1",
+        "user": "ben",
+        "image": "1.jpg",
+        "references": ["sea 1"],
+    }
+    assert view.test_subset == "test"
+    assert view.tag_counts() == (2, 5.0)

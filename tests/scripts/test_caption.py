@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from configuration import Config, DataConfig, ModelConfig
+from configuration import Config, DataConfig, ModelConfig, TrainConfig
 from data_loader.build import build_view
 from data_loader.build_options import BuildOptions
 from data_loader.features import open_features
@@ -23,6 +24,7 @@ from model import encoders
 from model.build import build_captioner
 from model.decoding import decode
 from model.encoders import load_encoder
+from model.evaluation import decode_subset
 from scripts import caption, extract_features
 from tests.data_loader.crawls import record, write_crawl
 from tests.shared_data import REPOSITORY
@@ -79,14 +81,15 @@ def world(tmp_path_factory):
 def make_run(world, tmp_path):
     """Makes a run that was never trained; `changes` are those of its model."""
 
-    def make(task="caption", name="run", **changes):
+    def make(task="caption", name="run", precision="float32", **changes):
         model = dataclasses.replace(MODEL, **changes)
         data = DataConfig(world / "data", task, "posts", extractor="resnet101")
         view = open_view(world / "data", task, "posts")
-        config = Config(run_dir=tmp_path / name, data=data, model=model)
+        train = TrainConfig(precision=precision)
+        config = Config(run_dir=tmp_path / name, data=data, model=model, train=train)
         saved = {**config.to_dict(), "vocabulary_sha256": sha256(view.folder / VOCABULARY)}
         sizes = {"vocab_size": len(view.vocabulary), "image_dim": 2048}
-        captioner = build_captioner(model, **sizes, seed=5)
+        captioner = build_captioner(model, **sizes, seed=5, precision=precision)
         with RunFolder.create_or_resume(tmp_path / name, saved):
             weights = captioner.parameters.values()
             checkpoint.save(tmp_path / name, 9, weights, {}, {"sizes": sizes}, best=True)
@@ -243,6 +246,28 @@ def test_separate_tags(make_run, run, world):
     assert len(written["captions"][0]["prediction"].split()) == 5
 
 
+def test_flags_that_separate_tags_have_no_use_for_are_refused(make_run, run, world):
+    made = make_run("hashtag", word_query=False, word_memory=False)
+    flags = ("--image", world / "images" / "ann-p0.jpg")
+    known = len(made.view.vocabulary) - 4
+    with pytest.raises(UserError, match=f"tags_per_post is {known + 1}; expected at most {known}"):
+        run(made.path, *flags, "--tags_per_post", known + 1)
+    with pytest.raises(UserError, match=r"no word query: .* leave out --beam_size"):
+        run(made.path, *flags, "--beam_size", 2)
+
+
+def test_captions_are_decoded_in_the_precision_of_the_training(make_run, run, world, monkeypatch):
+    made, dtypes = make_run(precision="float64"), []
+
+    def spy(strategy, captioner, *args, **options):
+        dtypes.append(captioner.score_dtype)
+        return decode_subset(strategy, captioner, *args, **options)
+
+    monkeypatch.setattr("model.evaluation.decode_subset", spy)
+    run(made.path, "--image", world / "images" / "ann-p0.jpg", "--beam_size", 2)
+    assert dtypes == [tf.float64]
+
+
 def test_sampling_depends_on_the_seed_alone(make_run, run, world):
     made, flags = make_run(), ("--image", world / "images", "--sample", "--temperature", 2)
     first, again, other = (
@@ -302,6 +327,7 @@ def test_pictures_that_cannot_be_used_are_named(tmp_path):
         (["--beam_size", 0], "--beam_size is 0"),
         (["--sample", "--beam_size", 2], "leave out --beam_size"),
         (["--temperature", 0], "--temperature is 0"),
+        (["--seed", 1], "give --sample too"),
         (["--tags_per_post", 2], "for models without a word query"),
         (["--checkpoint", 7], "no checkpoint '7'"),
         (["--user", "nobody"], "no user 'nobody'"),
