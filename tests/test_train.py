@@ -260,7 +260,8 @@ def test_towers_learn_and_predict_what_one_device_does(world, tmp_path):
             np.testing.assert_allclose(value, other["arrays"][key], atol=1e-9, err_msg=key)
         for expected, found in zip(one["log"], other["log"], strict=True):
             assert found == pytest.approx(expected, abs=1e-9)
-    predictions = [(tmp_path / name / "predictions.jsonl").read_text() for name in ("one", "two")]
+    files = [tmp_path / name / "predictions-limit9.jsonl" for name in ("one", "two")]
+    predictions = [file.read_text() for file in files]
     assert predictions[0] == predictions[1] and predictions[0].count("\n") == 9
 
 
