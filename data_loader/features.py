@@ -74,7 +74,9 @@ def find_features(root: str | Path, layer: str, extractor: str | None = None) ->
         return found[0]
     if found:
         names = ", ".join(path.stem.removesuffix(f"-{layer}") for path in found)
-        raise UserError(f"{folder} has {layer} features of several extractors ({names}); name one")
+        raise UserError(
+            f"{folder} has {layer} features of several extractors: choose by --extractor ({names})"
+        )
     others = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
     command = EXTRACT_COMMAND.format(root=root, layer=layer)
     raise UserError(

@@ -76,8 +76,8 @@ class Account:
         if not ranked:
             raise UserError("the input holds no posts")
         raise UserError(
-            f"no posts are left; most were taken by: {', then '.join(ranked)}. "
-            "Every filter is a flag: see --help"
+            f"no posts are left; most were taken by: {', then '.join(ranked)}. Check the input, or "
+            "loosen the filter by its flag, such as --min_posts, --min_words or --language none"
         )
 
 

@@ -148,7 +148,10 @@ def open_posts(
     rows, left_out = _usable(columns, features, word_slots - 1 if training else None)
     if len(columns) and not len(rows):
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise UserError(f"{view.folder.name}/{subset}: all posts are left out ({reasons})")
+        raise UserError(
+            f"{view.folder.name}/{subset}: all posts are left out ({reasons}); finish the features "
+            "with python -m scripts.extract_features, or build the view with other filters"
+        )
     return Posts(columns, features, rows, left_out, user_words, word_slots - 1)
 
 

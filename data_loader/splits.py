@@ -43,8 +43,9 @@ def plan_sizes(posts: int, train_share: float, test_posts: int) -> Sizes:
         return Sizes(posts - rest, rest - test_posts, test_posts, "")
     test = rest // 2
     note = (
-        f"--test_posts {test_posts:,} leaves none of the {rest:,} posts that --train_share "
-        f"{train_share:g} keeps from training: test gets {test:,}, validation {rest - test:,}"
+        f"--test_posts {test_posts:,} leaves nothing for validation of the {rest:,} posts that "
+        f"--train_share {train_share:g} keeps from training: test gets about {test:,}, validation "
+        f"about {rest - test:,}"
     )
     return Sizes(posts - rest, rest - test, test, note)
 

@@ -28,6 +28,8 @@ from utils.devices import quiet_tensorflow
 from utils.errors import UserError, run_command
 
 if TYPE_CHECKING:
+    import keras
+
     from model.encoders import ImageEncoder
 
 T, R = TypeVar("T"), TypeVar("R")
@@ -73,12 +75,17 @@ def main() -> None:
         )
     _check_images(options.images, names)
     description, note = _describe(options, names)
+    begun = features_folder(options.data_dir) / f"{description['extractor']}-{options.layer}.json"
+    # Before the first file is made: weights that do not load must not leave empty features behind.
+    network = None if begun.exists() else _build_network(options)
     with FeatureWriter(options.data_dir, description, names, note, shard, shards) as writer:
         rows = writer.pending(options.retry_failed)
         done, failed = writer.count(DONE), writer.count(FAILED)
         print(f"{writer.path}: {done} done already, {failed} failed before, {len(rows)} to do")
         if len(rows):
-            _extract(writer, _load_encoder(options, writer, description), options, names, rows)
+            network = network or _build_network(options)
+            encoder = _make_encoder(network, options, writer, description)
+            _extract(writer, encoder, options, names, rows)
         summary = _summarise(writer, options)
     print(summary)
 
@@ -155,10 +162,17 @@ def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tupl
             return
 
 
-def _load_encoder(options: Options, writer: FeatureWriter, description: dict) -> "ImageEncoder":
-    from model.encoders import CALIBRATION, ImageEncoder, build_network
+def _build_network(options: Options) -> "keras.Model":
+    from model.encoders import CALIBRATION, build_network
 
-    network = build_network(options.weights, writer.path.parent / CALIBRATION)
+    return build_network(options.weights, features_folder(options.data_dir) / CALIBRATION)
+
+
+def _make_encoder(
+    network: "keras.Model", options: Options, writer: FeatureWriter, description: dict
+) -> "ImageEncoder":
+    from model.encoders import ImageEncoder
+
     return ImageEncoder(network, description, options.batch_size or writer.made_with["batch_size"])
 
 

@@ -51,4 +51,4 @@ once $toy/contact_sheet.png $python -m scripts.contact_sheet --images $toy/world
 step "scores on test users that training has not seen, and the best possible ones"
 $python -m scripts.toy_scores --world $toy/world $toy/runs/caption $toy/runs/hashtag
 echo
-echo "pictures: $toy/contact_sheet.png"
+echo "pictures: $toy/contact_sheet.png; for more commands: source .venv/bin/activate"

@@ -33,7 +33,7 @@ def test_prints_the_report_and_says_when_nothing_is_to_do(flags, monkeypatch, ca
         "not JSON              1      line 21",
         "users with fewer than 5 posts",
         "posts/user",
-        "--test_posts 5,000 leaves none of the 2 posts",
+        "--test_posts 5,000 leaves nothing for validation of the 2 posts",
         "hashtag-users-others: built",
     ):
         assert words in printed

@@ -232,3 +232,15 @@ def test_the_shell_script_passes_flags_on(tmp_path):
     )
     assert result.returncode == 2
     assert f"error: {tmp_path}/images.txt does not exist" in result.stderr
+
+
+def test_weights_that_do_not_load_leave_no_features(tmp_path, extract, monkeypatch):
+    def refuse(weights, calibration):
+        raise UserError("not a weight file")
+
+    monkeypatch.setattr(encoders, "build_network", refuse)
+    list_images(tmp_path / "root", NAMES)
+    with pytest.raises(UserError, match="not a weight file"):
+        extract("root")
+    assert not list((tmp_path / "root").glob("features/*.npy"))
+    assert not list((tmp_path / "root").glob("features/*.json"))
