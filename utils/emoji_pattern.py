@@ -23,6 +23,14 @@ EMOJI = regex.compile(
 _SELECTORS = {0xFE0E: None, 0xFE0F: None}
 
 
+def draw_as_pictures(text: str) -> str:
+    """Asks for the coloured form of each emoji that has a black one too: U+FE0F behind it.
+
+    Words come without variation selectors (`normalize_emoji`); for a reader they need them again.
+    """
+    return EMOJI.sub(lambda match: match[0] + "\ufe0f" if len(match[0]) == 1 else match[0], text)
+
+
 def normalize_emoji(emoji: str) -> str:
     """One spelling per emoji: without variation selectors, which phones set or omit at will.
 

@@ -12,6 +12,8 @@ from html import escape
 import numpy as np
 from PIL import Image, ImageOps
 
+from utils.emoji_pattern import draw_as_pictures
+
 # Noto Sans CJK has Latin, Korean, Chinese and Japanese letters of one design, and comes before the
 # emoji font, which has digits of its own.
 STYLE = """
@@ -92,6 +94,6 @@ def marked(words: list[str], flags: list[bool], prefix: str = "") -> str:
     """Returns words with the flagged ones marked, each after `prefix` ("#" for hashtags)."""
     if not words:
         return '<span class="none">nothing</span>'
-    texts = [f"<bdi>{escape(prefix + word)}</bdi>" for word in words]
+    texts = [f"<bdi>{escape(prefix + draw_as_pictures(word))}</bdi>" for word in words]
     pairs = zip(texts, flags, strict=True)
     return " ".join(f"<mark>{text}</mark>" if flag else text for text, flag in pairs)

@@ -144,3 +144,8 @@ def test_unwritable_folder_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
         chromium.render_html("", tmp_path / "file" / "a.png", 333)
+
+
+def test_an_emoji_with_a_black_form_is_drawn_in_colour():
+    html = figures.marked(["\u2600", "\U0001f44d\U0001f3fd", "9", "#sun"], [False] * 4)
+    assert "\u2600\ufe0f" in html and html.count("\ufe0f") == 1
