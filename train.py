@@ -100,8 +100,7 @@ def with_extractor(config: Config, posts: Posts) -> Config:
 def print_settings(config: Config, data: Data, strategy) -> None:
     """The resolved configuration and what the run will see."""
     for name, section in config.to_dict().items():
-        values = section.items() if isinstance(section, dict) else [(name, section)]
-        print(f"{name}: " + ", ".join(f"{key}={value}" for key, value in values))
+        print(f"{name}: {section if isinstance(section, str) else _listed(section)}")
     for posts in filter(None, (data.training, data.validation)):
         left_out = "".join(f"; {n:,} {reason} left out" for reason, n in posts.left_out.items())
         print(f"{posts.subset.name}: {len(posts):,} posts{left_out}")
@@ -180,6 +179,13 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
         global_batch=batch,
         steps_per_epoch=steps_per_epoch(len(training), batch),
     )
+
+
+def _listed(section: dict) -> str:
+    """The fields that have a value; None stands for what the run decides by itself."""
+    shown = {name: value for name, value in section.items() if value is not None}
+    numbers = {n: f"{v:.6g}" if isinstance(v, float) else v for n, v in shown.items()}
+    return ", ".join(f"{name}={value}" for name, value in numbers.items())
 
 
 if __name__ == "__main__":
