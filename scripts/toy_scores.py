@@ -78,6 +78,7 @@ def compare(run: Path, world: Path) -> list[Result]:
     scores, rows = _read_metrics(folder), read_predictions(folder.predictions)
     if any("words_correct" not in row or "user" not in row for row in rows):
         raise UserError(f"{folder.predictions} is not what eval writes: run it on {run} again")
+    _check_world(rows, world, run)
     statistics = {"word_accuracy": word_accuracy}
     statistics |= {"caption": {"Bleu_1": bleu_1}, "hashtag": {"F1": f1}}[task]
     return [
@@ -143,6 +144,20 @@ def _read_metrics(folder: RunFolder) -> dict[str, float]:
         raise UserError(
             f"{folder.path} was not evaluated: python -m eval --run_dir {folder.path}"
         ) from None
+
+
+def _check_world(rows: Rows, world: Path, run: Path) -> None:
+    """Refuses runs on other data, whose ceilings nobody knows."""
+    try:
+        users = json.loads((world / "world.json").read_text(encoding="utf-8"))["users"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{world} is no toy world: cannot read its world.json ({error})") from None
+    strangers = sorted({row["user"] for row in rows} - set(users))
+    if strangers:
+        raise UserError(
+            f"{run} was evaluated on users that {world} does not have, such as {strangers[0]}: "
+            "give the --world of its training"
+        )
 
 
 def _cells(result: Result) -> list[str]:

@@ -75,7 +75,7 @@ def test_a_large_file_is_held_to_its_header(folder, sample, monkeypatch):
 def test_a_large_file_is_not_read_when_it_is_opened(folder, monkeypatch):
     monkeypatch.setattr(columns, "SMALL_FILE", 0)
     monkeypatch.setattr(columns, "sha256", lambda path: pytest.fail(f"{path} was read"))
-    columns.open_columns(folder)
+    assert columns.open_columns(folder)["ids"].shape == (3, 5)
 
 
 @pytest.mark.parametrize("content", [None, "", "[1]", "{}"])

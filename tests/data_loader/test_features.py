@@ -183,8 +183,8 @@ def test_shards_that_share_rows_do_not_run_together(root, held, wanted):
 
 
 def test_shards_without_common_rows_run_together(root):
-    with open_writer(root, shard=1, shards=2), open_writer(root, shard=2, shards=4):
-        pass
+    with open_writer(root, shard=1, shards=2) as odd, open_writer(root, shard=2, shards=4) as other:
+        assert not set(odd.pending(False)) & set(other.pending(False))
 
 
 def test_features_of_another_kind_are_refused(root, features):

@@ -57,7 +57,8 @@ def test_the_bar_has_loss_speed_and_place(run, capsys):
 
 
 def test_finite_values_pass():
-    require_finite(1, 0, {"loss": 1.0, "gradient": np.ones([2, 3], np.float32)})
+    values = {"loss": 1.0, "gradient": np.ones([2, 3], np.float32)}
+    assert require_finite(1, 0, values) is None
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
