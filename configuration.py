@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from model.configs import (
+    AttendTellConfig,
+    CSMNConfig,
+    ModelConfig,
+    NearestConfig,
+    Seq2SeqConfig,
+    ShowTellConfig,
+)
+from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.errors import UserError
 from utils.metrics.caption import Tokenizer
@@ -30,9 +39,16 @@ Preset = Literal[
     "csmn-w20-p5",
     "csmn-w80-p5",
     "csmn-w100-p5",
+    "csmn-separate-p5",
+    "csmn-noim",
+    "seq2seq",
+    "show-tell",
+    "attend-tell",
+    "1nn-im",
+    "1nn-usr",
+    "1nn-usrim",
 ]
 
-WIDEST_WINDOW = 5  # of the memory CNN: a memory that it reads has as many slots at least
 LARGEST_SEED = 2**31 - 1  # TensorFlow's stateless random operations take int32 here
 
 
@@ -50,39 +66,6 @@ class DataConfig:
     """Which posts of a user make the user's words; all includes the predicted post (the leak)."""
     extractor: str | None = None
     """Image features to use, such as resnet101; by default the only ones there are."""
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The captioner: CSMN and its ablations; defaults are the paper's."""
-
-    spec: Literal["paper", "released"] = "paper"
-    """Equations (1)-(12), or the authors' published code where it differs."""
-    image_memory: Literal["pool5", "res5c", "none"] = "pool5"
-    """Image features in memory: one slot, 49 slots, or no image."""
-    user_words: int = 60
-    """The user's words in memory (D in the paper)."""
-    user_context: bool = True
-    """The user's words are remembered; without them, CSMN-NoUC."""
-    word_memory: bool = True
-    """Written words are remembered; without them, CSMN-NoWO."""
-    word_query: bool = True
-    """The previous word is the query; without it (and word_memory), separate tag generation."""
-    memory_cnn: bool = True
-    """Memories are read by convolutions; without them, CSMN-NoCNN."""
-    word_slots: int = 16
-    """Longest caption, with the symbol that begins it."""
-    word_dim: int = 512
-    """Width of word embeddings."""
-    memory_dim: int = 1024
-    """Width of memory slots."""
-    channels: int = 300
-    """Filters per window of the memory CNN."""
-
-    @property
-    def context_words(self) -> int:
-        """U, the words that a post's user brings: none where the user is not remembered."""
-        return self.user_words if self.user_context else 0
 
 
 @dataclass(frozen=True)
@@ -132,7 +115,7 @@ class Config:
     run_dir: Path | None = None
     """Folder of the run; by default runs/<preset>-<task>-<split>-<context>."""
     data: DataConfig = field(default_factory=DataConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=CSMNConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict:
@@ -146,9 +129,10 @@ class Config:
         Raises:
             UserError: a field that no configuration has.
         """
-        parts = {name: _section(kind, values.get(name, {})) for name, kind in _SECTIONS.items()}
-        run_dir = values.get("run_dir")
-        return cls(values.get("preset", "csmn-p5"), Path(run_dir) if run_dir else None, **parts)
+        preset, run_dir = values.get("preset", "csmn-p5"), values.get("run_dir")
+        kinds = {"data": DataConfig, "model": type(find_preset(preset).model), "train": TrainConfig}
+        parts = {name: _section(kind, values.get(name, {})) for name, kind in kinds.items()}
+        return cls(preset, Path(run_dir) if run_dir else None, **parts)
 
 
 @dataclass(frozen=True)
@@ -191,6 +175,17 @@ class DecodingOptions:
         if not self.sample and (self.seed or self.temperature != 1):
             raise UserError("--seed and --temperature are those of sampling: give --sample too")
 
+    def refuse(self, reason: str) -> None:
+        """Refuses flags of a sequence search where there is none.
+
+        Raises:
+            UserError: names the flags that were given.
+        """
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        given = [f"--{name}" for name, v in self.search().items() if v != defaults[name]]
+        if given:
+            raise UserError(f"{reason}, and searches no sequence; leave out {', '.join(given)}")
+
     def separate_tags(self, model: ModelConfig, known: int, mean: float) -> int | None:
         """How many hashtags a model without a word query predicts; None for all other models.
 
@@ -202,17 +197,13 @@ class DecodingOptions:
         Raises:
             UserError: a flag that this model has no use for, or more tags than there are.
         """
+        if not model.learns:
+            self.refuse("this method answers with training posts")
         if model.word_query:
             if self.tags_per_post is not None:
                 raise UserError("--tags_per_post is for models without a word query: leave it out")
             return None
-        fields = {f.name: f.default for f in dataclasses.fields(self)}
-        unused = [f"--{k}" for k, v in self.search().items() if v != fields[k]]
-        if unused:
-            raise UserError(
-                "this model has no word query: it predicts its most probable tags, and searches "
-                f"no sequence; leave out {', '.join(unused)}"
-            )
+        self.refuse("this model has no word query: it predicts its most probable tags")
         check_range("tags_per_post", self.tags_per_post, 1, known)
         return self.tags_per_post or min(known, max(1, round(mean)))
 
@@ -246,26 +237,38 @@ class EvalConfig:
     """Evaluate only this many posts, evenly spread."""
 
 
-_SECTIONS = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
-
-
-def _variant(name: str, **model) -> Config:
-    return Config(preset=name, model=ModelConfig(**model))
-
-
 PRESETS = {
-    config.preset: config
-    for config in (
-        _variant("csmn-p5"),
-        _variant("csmn-r5c", image_memory="res5c"),
-        _variant("csmn-nocnn-p5", memory_cnn=False),
-        _variant("csmn-nouc-p5", user_context=False),
-        _variant("csmn-nowo-p5", word_memory=False),
-        _variant("csmn-w20-p5", user_words=20),
-        _variant("csmn-w80-p5", user_words=80),
-        _variant("csmn-w100-p5", user_words=100),
-    )
+    name: Config(preset=name, model=model)
+    for name, model in {
+        "csmn-p5": CSMNConfig(),
+        "csmn-r5c": CSMNConfig(image_memory="res5c"),
+        "csmn-nocnn-p5": CSMNConfig(memory_cnn=False),
+        "csmn-nouc-p5": CSMNConfig(user_context=False),
+        "csmn-nowo-p5": CSMNConfig(word_memory=False),
+        "csmn-w20-p5": CSMNConfig(user_words=20),
+        "csmn-w80-p5": CSMNConfig(user_words=80),
+        "csmn-w100-p5": CSMNConfig(user_words=100),
+        "csmn-separate-p5": CSMNConfig(word_query=False),
+        "csmn-noim": CSMNConfig(image_memory="none"),
+        "seq2seq": Seq2SeqConfig(),
+        "show-tell": ShowTellConfig(),
+        "attend-tell": AttendTellConfig(),
+        "1nn-im": NearestConfig(nearest="image"),
+        "1nn-usr": NearestConfig(nearest="user"),
+        "1nn-usrim": NearestConfig(nearest="user_image"),
+    }.items()
 }
+
+
+def find_preset(name: str) -> Config:
+    """The settings behind a preset's name.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    if name not in PRESETS:
+        raise UserError(f"no preset '{name}'; choose one of: {', '.join(PRESETS)}")
+    return PRESETS[name]
 
 
 def parse_config(args: Sequence[str] | None = None) -> Config:
@@ -275,10 +278,7 @@ def parse_config(args: Sequence[str] | None = None) -> Config:
         UserError: an unknown preset, or values that do not fit together.
     """
     args = list(sys.argv[1:] if args is None else args)
-    name = _find_preset(args)
-    if name not in PRESETS:
-        raise UserError(f"no preset '{name}'; choose one of: {', '.join(PRESETS)}")
-    config = resolve(parse(Config, PRESETS[name], args))
+    config = resolve(parse(Config, find_preset(_preset_name(args)), args))
     check(config)
     return config
 
@@ -308,51 +308,18 @@ def check(config: Config) -> None:
         UserError: names the flag, its value and what it may be.
     """
     model, train = config.model, config.train
-    convolved = {
-        "user_words": model.memory_cnn and model.user_context,
-        "word_slots": model.memory_cnn and model.word_memory,
-    }
-    # A caption of word_slots 1 would be its first symbol alone.
-    least = {"user_words": 1, "word_slots": 2, "word_dim": 1, "memory_dim": 1, "channels": 1}
-    for name, low in least.items():
-        window = WIDEST_WINDOW if convolved.get(name) else 0
-        check_range(name, getattr(model, name), max(low, window))
+    model.check()
     for name in ("batch_size", "epochs", "decay_every", "checkpoint_every", "report_every"):
         check_range(name, getattr(train, name), 1)
     check_range("keep_checkpoints", train.keep_checkpoints, 0)
     check_range("seed", train.seed, 0, LARGEST_SEED)
     for name in ("learning_rate", "learning_rate_decay", "clip_norm"):
         check_positive(name, getattr(train, name))
-    if model.image_memory == "none" and not model.user_context and not model.word_memory:
-        raise UserError("no memory is left: keep --image_memory, --user_context or --word_memory")
-    if not model.word_query and model.word_memory:
-        raise UserError("--no_word_query predicts tags separately: give --no_word_memory with it")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 
 
-def check_range(name: str, value: int | None, low: int, high: float = math.inf) -> None:
-    """Refuses a number outside of `low` to `high`; None, a flag that was not given, passes.
-
-    Raises:
-        UserError: names the flag.
-    """
-    if value is not None and not low <= value <= high:
-        limit = f"at least {low}" if value < low else f"at most {high}"
-        raise UserError(f"--{name} is {value}; expected {limit}")
-
-
-def check_positive(name: str, value: float | None) -> None:
-    """Refuses what is no positive finite number; None passes.
-
-    Raises:
-        UserError: names the flag.
-    """
-    if value is not None and not 0 < value < math.inf:
-        raise UserError(f"--{name} is {value}; expected a positive number")
-
-
-def _find_preset(args: Sequence[str]) -> str:
+def _preset_name(args: Sequence[str]) -> str:
     """The value of the last --preset, which is the one that the parser takes too."""
     found = "csmn-p5"
     for place, arg in enumerate(args):

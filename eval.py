@@ -1,4 +1,4 @@
-"""Evaluates a trained captioner: `python -m eval --num_gpus 2 --batch_size 500`.
+"""Evaluates a run: `python -m eval --num_gpus 2 --batch_size 500`.
 
 Every post of the subset is decoded once. Writes `predictions.jsonl` and `metrics.json` into the run
 folder and prints the table. What is not the default (subset, checkpoint, beams ...) stands in the
@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from configuration import Config, EvalConfig, check_positive, check_range
+from configuration import Config, EvalConfig
 from data_loader.identity import features_identity
 from data_loader.pipeline import Posts, distribute, open_posts
 from data_loader.trained import open_view_of_run
 from data_loader.view import View
+from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy
 from utils.errors import UserError, run_command
@@ -36,8 +37,10 @@ def main() -> None:
     tags = options.decoding.separate_tags(config.model, *view.tag_counts())
     posts = open_subset(options, config, view)
     check_features(run.configuration, run.path, posts)
-    strategy = make_strategy(options.num_gpus, options.virtual_towers)
-    rows, numbers = run_model(options, config, run.path, view, posts, strategy, tags)
+    if config.model.learns:
+        rows, numbers = run_model(options, config, run.path, view, posts, tags)
+    else:
+        rows, numbers = run_search(config, view, posts), {}
     suffix = file_suffix(options, view)
     path = run.path / f"predictions{suffix}.jsonl"
     write_predictions(path, rows)
@@ -103,7 +106,7 @@ def open_subset(options: EvalConfig, config: Config, view: View) -> Posts:
     model, extractor = config.model, config.data.extractor
     subset = options.subset or view.test_subset
     posts = open_posts(
-        view, subset, model.image_memory, model.context_words, model.word_slots, extractor=extractor
+        view, subset, model.image_layer, model.context_words, model.word_slots, extractor=extractor
     )
     for reason, count in posts.left_out.items():
         print(f"{subset}: {count:,} posts {reason} are left out")
@@ -126,7 +129,6 @@ def run_model(
     run_dir: Path,
     view: View,
     posts: Posts,
-    strategy,
     tags: int | None,
 ):
     """Decodes the posts and scores them under teacher forcing.
@@ -137,6 +139,7 @@ def run_model(
     from model.evaluation import decode_subset, teacher_forced_posts
     from model.saving import load_captioner
 
+    strategy = make_strategy(options.num_gpus, options.virtual_towers)
     with strategy.scope():
         captioner, found = load_captioner(
             config.model, run_dir, options.checkpoint, config.train.precision
@@ -153,6 +156,25 @@ def run_model(
     search = options.decoding.search()
     decoded = decode_subset(strategy, captioner, batches(), separate_tags=tags, **search)
     return prediction_rows(view, posts, decoded, forced), {**forced.scores(), "step": found.step}
+
+
+def run_search(config: Config, view: View, posts: Posts) -> list[dict]:
+    """Answers with the training posts of the nearest images or users; rows of predictions."""
+    from data_loader.active_words import active_words
+    from model.neighbours import find_neighbours
+
+    model = config.model
+    sizes, extractor = (model.context_words, model.word_slots), config.data.extractor
+    training = open_posts(view, "train", model.image_layer, *sizes, True, extractor)
+    print(f"{config.preset}: {len(posts):,} posts of {posts.subset.name} among {len(training):,}")
+    users = active_words(view, model.context_words)
+    found = find_neighbours(model.nearest, posts, training, users, config.train.seed)
+    rows = []
+    for row, neighbour in zip(posts.rows.tolist(), found.tolist(), strict=True):
+        words = training.subset.text("reference", neighbour).split()
+        neighbour_id = view.describe(training.subset, neighbour)["id"]
+        rows.append(prediction_row(view, posts, row, words) | {"neighbour": neighbour_id})
+    return rows
 
 
 def how_made(options: EvalConfig, config: Config, posts: Posts, tags: int | None) -> dict[str, Any]:
@@ -177,28 +199,31 @@ def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
     """What predictions.jsonl holds, in the order of the posts (both are sorted by row)."""
     # Columns of two passes stand side by side: another order would pair one post with another's.
     assert np.array_equal(decoded.rows, forced.rows), "two passes gave the posts in two orders"
-    rows, extractor = [], extractor_of(posts)
+    rows = []
     for place, row in enumerate(decoded.rows.tolist()):
         words = view.vocabulary.decode(decoded.ids[place])
-        if view.settings["task"] == "hashtag":
-            words = dict.fromkeys(words)  # section 4.2: duplicate hashtags are removed
-        rows.append(
-            {
-                **view.describe(posts.subset, row),
-                "prediction": " ".join(words),
-                "log_probability": _number(decoded.scores[place]),
-                "words": int(forced.targets[place]),
-                "words_correct": int(forced.correct[place]),
-                "extractor": extractor,
-            }
-        )
+        numbers = {
+            "log_probability": _number(decoded.scores[place]),
+            "words": int(forced.targets[place]),
+            "words_correct": int(forced.correct[place]),
+        }
+        rows.append(prediction_row(view, posts, row, words) | numbers)
     return rows
+
+
+def prediction_row(view: View, posts: Posts, row: int, words: list[str]) -> dict:
+    """One row of predictions.jsonl."""
+    if view.settings["task"] == "hashtag":
+        words = dict.fromkeys(words)  # section 4.2: duplicate hashtags are removed
+    said = {"prediction": " ".join(words), "extractor": extractor_of(posts)}
+    return {**view.describe(posts.subset, row), **said}
 
 
 def report(path: Path, values: dict[str, Any], scores: Scores) -> None:
     """Prints the table; writes metrics."""
     shown = ("loss", "perplexity", "word_accuracy")
-    print(metric_table({"score": {**scores.corpus, **{name: values[name] for name in shown}}}))
+    known = {name: values[name] for name in shown if name in values}
+    print(metric_table({"score": {**scores.corpus, **known}}))
     for note in scores.notes:
         print(f"note: {note}")
     write_report(path, {**scores.corpus, **values, "notes": scores.notes})

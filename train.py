@@ -52,8 +52,12 @@ def main() -> None:
     config = parse_config()
     data = open_data(config)
     config = with_extractor(config, data.training)
+    if not config.model.learns:
+        record_search(config, data)
+        return
     strategy = make_strategy(config.train.num_gpus, config.train.virtual_towers, config.train.fast)
-    print_settings(config, data, strategy)
+    print_settings(config, data)
+    print(f"replicas: {strategy.num_replicas_in_sync}")
     initial = read_initial(config)
     settings = run_settings(config, data)
     with one_line_for_a_lost_worker(), open_run(config, settings, data.view, strategy) as run:
@@ -63,6 +67,14 @@ def main() -> None:
     print(f"{'trained to' if ended else 'saved at'} step {trainer.step}: {config.run_dir}")
     if not ended:
         raise KeyboardInterrupt
+
+
+def record_search(config: Config, data: Data) -> None:
+    """Writes the run folder of a method that learns nothing: eval finds there what to search."""
+    print_settings(config, data)
+    with RunFolder.create_or_resume(config.run_dir, run_settings(config, data)) as run:
+        write_bytes(run.path / VOCABULARY, (data.view.folder / VOCABULARY).read_bytes())
+    print(f"{config.preset} learns nothing; search by: python -m eval --run_dir {config.run_dir}")
 
 
 def open_data(config: Config) -> Data:
@@ -80,7 +92,7 @@ def open_subset(config: Config, view: View, name: str) -> Posts | None:
     posts = open_posts(
         view,
         name,
-        model.image_memory,
+        model.image_layer,
         model.context_words,
         model.word_slots,
         training=True,
@@ -97,14 +109,13 @@ def with_extractor(config: Config, posts: Posts) -> Config:
     return dataclasses.replace(config, data=dataclasses.replace(config.data, extractor=extractor))
 
 
-def print_settings(config: Config, data: Data, strategy) -> None:
+def print_settings(config: Config, data: Data) -> None:
     """The resolved configuration and what the run will see."""
     for name, section in config.to_dict().items():
         print(f"{name}: {section if isinstance(section, str) else _listed(section)}")
     for posts in filter(None, (data.training, data.validation)):
         left_out = "".join(f"; {n:,} {reason} left out" for reason, n in posts.left_out.items())
         print(f"{posts.subset.name}: {len(posts):,} posts{left_out}")
-    print(f"replicas: {strategy.num_replicas_in_sync}")
 
 
 def read_initial(config: Config) -> dict[str, np.ndarray] | None:

@@ -112,7 +112,7 @@ class _Reader:
 def open_posts(
     view: View,
     subset: str,
-    image_memory: str = "pool5",
+    image_layer: str = "pool5",
     user_words: int = 60,
     word_slots: int = 16,
     training: bool = False,
@@ -123,7 +123,7 @@ def open_posts(
     Args:
         view: from `open_view`.
         subset: its name.
-        image_memory: the features' layer, or `none`.
+        image_layer: of the features, or `none`.
         user_words: U, 0 for a model without user context, whatever the view stores.
         word_slots: L.
         training: leave out captions that do not fit the model's slots, or are empty.
@@ -143,8 +143,8 @@ def open_posts(
             f"fewer, or build it again with --stored_words {user_words}"
         )
     features = None
-    if image_memory != "none":
-        features = open_features(view.folder.parent, image_memory, extractor)
+    if image_layer != "none":
+        features = open_features(view.folder.parent, image_layer, extractor)
     rows, left_out = _usable(columns, features, word_slots - 1 if training else None)
     if len(columns) and not len(rows):
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())

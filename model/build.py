@@ -1,31 +1,21 @@
 """From settings to a model: the one place where names of settings meet constructor arguments."""
 
-from typing import Protocol
+import dataclasses
 
 from model.captioner import Captioner
+from model.configs import (
+    IMAGE_SLOTS,
+    AttendTellConfig,
+    CSMNConfig,
+    ModelConfig,
+    Seq2SeqConfig,
+    ShowTellConfig,
+)
 from model.csmn import CSMN
-
-IMAGE_SLOTS = {"pool5": 1, "res5c": 49, "none": 0}
-
-
-class Settings(Protocol):
-    """The fields of `configuration.ModelConfig` that CSMN is built from."""
-
-    spec: str
-    image_memory: str
-    user_words: int
-    user_context: bool
-    word_memory: bool
-    word_query: bool
-    memory_cnn: bool
-    word_slots: int
-    word_dim: int
-    memory_dim: int
-    channels: int
 
 
 def build_captioner(
-    settings: Settings,
+    settings: ModelConfig,
     vocab_size: int,
     image_dim: int = 2048,
     seed: int = 0,
@@ -34,27 +24,49 @@ def build_captioner(
     """Makes the model; call it under `strategy.scope()`.
 
     Args:
-        settings: `configuration.ModelConfig`.
+        settings: of a method that learns.
         vocab_size: V, of the view.
         image_dim: width of the view's image features.
         seed: of the initial values.
         precision: float32, bfloat16 (parameters stay float32) or float64.
+
+    Raises:
+        TypeError: a method without a model.
     """
-    return CSMN(
-        vocab_size=vocab_size,
-        image_dim=image_dim,
-        image_slots=IMAGE_SLOTS[settings.image_memory],
-        user_slots=settings.user_words,
-        word_slots=settings.word_slots,
-        word_dim=settings.word_dim,
-        memory_dim=settings.memory_dim,
-        channels=settings.channels,
-        user_context=settings.user_context,
-        word_memory=settings.word_memory,
-        memory_cnn=settings.memory_cnn,
-        word_query=settings.word_query,
-        spec=settings.spec,
-        seed=seed,
-        dtype="float64" if precision == "float64" else "float32",
-        compute_dtype=precision,
-    )
+    kinds = {
+        "dtype": "float64" if precision == "float64" else "float32",
+        "compute_dtype": precision,
+    }
+    common = {"vocab_size": vocab_size, "word_slots": settings.word_slots, "seed": seed, **kinds}
+    match settings:
+        case CSMNConfig():
+            return CSMN(image_dim=image_dim, **_csmn_arguments(settings), **common)
+        case ShowTellConfig():
+            from model.show_tell import ShowTell
+
+            return ShowTell(image_dim=image_dim, **_others(settings), **common)
+        case AttendTellConfig():
+            from model.attend_tell import AttendTell
+
+            slots = IMAGE_SLOTS[settings.image_layer]
+            return AttendTell(image_dim=image_dim, image_slots=slots, **_others(settings), **common)
+        case Seq2SeqConfig():
+            from model.seq2seq import Seq2Seq
+
+            fields = _others(settings)
+            return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)
+    raise TypeError(f"{type(settings).__name__} has no model to build")
+
+
+def _csmn_arguments(settings: CSMNConfig) -> dict:
+    fields = _others(settings)
+    slots = IMAGE_SLOTS[fields.pop("image_memory")]
+    fields |= {"image_slots": slots, "user_slots": fields.pop("user_words")}
+    return fields | {"word_memory": settings.remembers_words}
+
+
+def _others(settings: ModelConfig) -> dict:
+    """The fields that are constructor arguments under the same names."""
+    fields = dataclasses.asdict(settings)
+    del fields["word_slots"]  # common to all
+    return fields

@@ -28,12 +28,14 @@ class Outputs(NamedTuple):
         targets: [N] int32.
         index: [N, 2] int64, (post in the batch, step) of each row.
         attention: name of memory to [B, T, slots].
+        penalty: what else is to be made small, summed over the posts; None for nothing.
     """
 
     logits: tf.Tensor
     targets: tf.Tensor
     index: tf.Tensor
     attention: dict[str, tf.Tensor]
+    penalty: tf.Tensor | None = None
 
 
 class Captioner(Protocol):
@@ -57,8 +59,19 @@ class Captioner(Protocol):
     def step(self, tokens: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any, dict]:
         """Reads the word before, gives the next: [B, K] to (logits [B, K, V], state, extras)."""
 
-    def forward(self, batch: Batch, extra_targets: int = 0) -> Outputs:
-        """All steps of the batch's captions under teacher forcing."""
+    def forward(
+        self, batch: Batch, extra_targets: int = 0, noise: tf.Tensor | None = None
+    ) -> Outputs:
+        """All steps of the batch's captions under teacher forcing.
+
+        `noise` is what dropout is drawn from, together with each post's `row`: [2] int32, the run's
+        seed and the step; None where nothing is left out.
+        """
+
+
+def caption_steps(batch: Batch) -> tf.Tensor:
+    """T: the longest caption of the batch and its EOS; 1 for an empty part of a global batch."""
+    return tf.reduce_max(tf.concat([batch["caption_length"], [0]], 0)) + 1
 
 
 def teacher_forcing(

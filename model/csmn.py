@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.captioner import GO, Batch, Outputs, teacher_forcing
+from model.captioner import GO, Batch, Outputs, caption_steps, teacher_forcing
 from model.memory import MemoryCNN, SingleSlot, WeightedSum, masked_softmax
 from model.parameters import Parameters
 
@@ -204,12 +204,14 @@ class CSMN:
             features.append(self._read_beams(state.projected, attention["word"]))
         return self._predict(self._join(features)), state, {"attention": self._named(attention)}
 
-    def forward(self, batch: Batch, extra_targets: int = 0) -> Outputs:
-        """All steps at once under teacher forcing; logits only where there is a target."""
+    def forward(self, batch: Batch, extra_targets: int = 0, noise=None) -> Outputs:
+        """All steps at once under teacher forcing; logits only where there is a target.
+
+        CSMN has no dropout: `noise` is for other captioners.
+        """
         inputs, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
         context = self.encode(batch)
-        # T: the longest caption here; 1 for an empty part of a global batch.
-        steps = tf.reduce_max(tf.concat([batch["caption_length"], [0]], 0)) + 1
+        steps = caption_steps(batch)
         words, place = _distinct(inputs)
         query = tf.gather(self._query(words), place[:, :steps])  # [B, T, D]
         addresses, projected = self._word_memory(words, place)
@@ -230,7 +232,7 @@ class CSMN:
     @property
     def score_dtype(self) -> tf.DType:
         """Type of logits and scores: float32 even where the mathematics is narrower."""
-        return tf.float64 if self._type == tf.float64 else tf.float32
+        return self.parameters.score_dtype
 
     @property
     def _type(self) -> tf.DType:
@@ -239,12 +241,9 @@ class CSMN:
     def _no_slots(self, batch_size: tf.Tensor) -> tf.Tensor:
         return tf.zeros([batch_size, 0, self.memory_dim], self._type)
 
-    def _dense(self, x: tf.Tensor, weight: str, bias: str) -> tf.Tensor:
-        return tf.tensordot(x, self.parameters[weight], 1) + self.parameters[bias]
-
     def _hidden(self, embedding: str, ids: tf.Tensor) -> tf.Tensor:
         """(5), (7): `ReLU(W_h W_e w + b_h)`, [...] to [..., D]."""
-        return tf.nn.relu(self._dense(self.parameters.rows(embedding, ids), "W_h", "b_h"))
+        return tf.nn.relu(self.parameters.dense(self.parameters.rows(embedding, ids), "W_h", "b_h"))
 
     def _query(self, tokens: tf.Tensor) -> tf.Tensor:
         """(8): `ReLU(W_q W_e^b y + b_q)`, [...] to [..., D]."""
@@ -254,7 +253,7 @@ class CSMN:
             word = self._hidden("W_eb", tokens)
         else:
             word = self.parameters.rows("W_eb", tokens)
-        return tf.nn.relu(self._dense(word, "W_q", "b_q"))
+        return tf.nn.relu(self.parameters.dense(word, "W_q", "b_q"))
 
     def _image_memory(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self.image_slots:
@@ -263,8 +262,8 @@ class CSMN:
         image = tf.ensure_shape(
             tf.cast(image, self._type), [None, self.image_slots, self.image_dim]
         )
-        addresses = tf.nn.relu(self._dense(image, "W_ia", "b_ia"))
-        contents = tf.nn.relu(self._dense(image, "W_ic", "b_ic"))
+        addresses = tf.nn.relu(self.parameters.dense(image, "W_ia", "b_ia"))
+        contents = tf.nn.relu(self.parameters.dense(image, "W_ic", "b_ic"))
         return addresses, self.image_reader.project(contents)
 
     def _word_memory(
@@ -343,8 +342,8 @@ class CSMN:
 
     def _predict(self, features: tf.Tensor) -> tf.Tensor:
         """(11)-(12) before the softmax: [..., F] to [..., V], in float32 at least."""
-        hidden = tf.nn.relu(self._dense(features, "W_o", "b_o"))
-        logits = self._dense(hidden, "W_f", "b_f")
+        hidden = tf.nn.relu(self.parameters.dense(features, "W_o", "b_o"))
+        logits = self.parameters.dense(hidden, "W_f", "b_f")
         return tf.cast(logits, self.score_dtype)
 
     def _named(self, attention: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from model.build import Settings, build_captioner
+from model.build import build_captioner
 from model.captioner import Captioner
+from model.configs import ModelConfig
 from model.optimizer import Adam
 from model.trainer import Progress
 from utils import checkpoint
@@ -88,12 +89,12 @@ def _progress(step: int, state: Mapping[str, Any]) -> Progress:
 
 
 def load_captioner(
-    settings: Settings, run_dir: Path, which: str = "best", precision: str = "float32"
+    settings: ModelConfig, run_dir: Path, which: str = "best", precision: str = "float32"
 ) -> tuple[Captioner, checkpoint.Checkpoint]:
     """Rebuilds a trained model; call it under `strategy.scope()`.
 
     Args:
-        settings: the run's `configuration.ModelConfig`.
+        settings: the run's model settings.
         run_dir: the run folder.
         which: best, last, or a step.
         precision: of the mathematics.

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from model import build
+from model.build import build_captioner
 from model.captioner import Captioner
+from model.configs import ModelConfig
 from model.optimizer import Adam
 from model.saving import NoSink, RunSink, resume
 from model.trainer import Feed, Progress, Settings, Sink, Trainer
@@ -37,7 +38,7 @@ class RunSettings(Protocol):
     """The fields of `configuration.Config` that are read here."""
 
     run_dir: Path
-    model: build.Settings
+    model: ModelConfig
     train: TrainSettings
 
 
@@ -93,7 +94,7 @@ def _make_model(
 ) -> tuple[Captioner, Adam]:
     train = settings.train
     with strategy.scope():
-        captioner = build.build_captioner(
+        captioner = build_captioner(
             settings.model, **sizes, seed=train.seed, precision=train.precision
         )
         return captioner, Adam(captioner.parameters.variables)
@@ -160,6 +161,7 @@ def _step_options(settings: RunSettings) -> StepOptions:
         clip_norm=settings.train.clip_norm,
         released=settings.model.spec == "released",
         extra_targets=int(settings.train.released_mask_bug),
+        seed=settings.train.seed,
     )
 
 

@@ -148,7 +148,7 @@ class Trainer:
         batches = self.feed.training(epoch, first)
         train_step = self._compile(self._make_train_step, batches.element_spec)
         for batch in batches:
-            loss, _ = train_step(batch, self._rate(epoch))
+            loss, _ = train_step(batch, self._rate(epoch), self.step)
             self._count_step(epoch, loss)
             if self.step == end:
                 break  # validation comes before the epoch's checkpoint

@@ -26,11 +26,13 @@ class StepOptions(NamedTuple):
         released: divide the loss by B * T_max instead of by the number of targets.
         extra_targets: padding words that are learnt after each caption's end (0; the released
             training learns 1).
+        seed: of dropout, together with the step and the post.
     """
 
     clip_norm: float | None = None
     released: bool = False
     extra_targets: int = 0
+    seed: int = 0
 
 
 def make_train_step(
@@ -40,7 +42,9 @@ def make_train_step(
     batch_spec,
     options: StepOptions = StepOptions(),  # noqa: B008  (immutable)
 ) -> Callable[..., tuple[tf.Tensor, Sums]]:
-    """Compiles `step(batch, learning_rate)`, which updates the parameters once.
+    """Compiles `step(batch, learning_rate, number)`, which updates the parameters once.
+
+    `number` counts the run's steps: with the seed, it decides what dropout leaves out.
 
     Args:
         strategy: where replicas run.
@@ -53,19 +57,23 @@ def make_train_step(
     """
     variables = captioner.parameters.variables
 
-    def replica_step(batch, learning_rate):
+    def replica_step(batch, learning_rate, number):
+        noise = tf.stack([options.seed, number])
         with tf.GradientTape() as tape:
-            outputs = captioner.forward(batch, options.extra_targets)
+            outputs = captioner.forward(batch, options.extra_targets, noise)
             total, targets = cross_entropy(outputs)
             count = _rectangle(outputs, batch) if options.released else _sum(targets)
-            loss = total / tf.maximum(count, 1)  # this replica's part of the loss
+            # This replica's part of the loss.
+            loss = (total + _penalty(outputs)) / tf.maximum(count, 1)
         gradients = tape.gradient(loss, variables)
         optimizer.apply(gradients, learning_rate, options.clip_norm)
         return loss, Sums(total, correct_words(outputs), targets)
 
-    @tf.function(input_signature=[batch_spec, tf.TensorSpec([], tf.float32)])
-    def step(batch, learning_rate):
-        parts = strategy.run(replica_step, args=(batch, learning_rate))
+    scalars = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)]
+
+    @tf.function(input_signature=[batch_spec, *scalars])
+    def step(batch, learning_rate, number):
+        parts = strategy.run(replica_step, args=(batch, learning_rate, number))
         return _reduce(strategy, parts)
 
     return step
@@ -86,6 +94,10 @@ def make_validation_step(
         return _reduce(strategy, strategy.run(replica_step, args=(batch,)))
 
     return step
+
+
+def _penalty(outputs: Outputs) -> tf.Tensor | float:
+    return 0.0 if outputs.penalty is None else outputs.penalty
 
 
 def _rectangle(outputs: Outputs, batch: Batch) -> tf.Tensor:

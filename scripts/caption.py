@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configuration import Config, DecodingOptions, ModelConfig
+from configuration import Config, DecodingOptions
 from data_loader.features import find_features, read_metadata
 from data_loader.history import context_words, count_known, read_history, user_history
 from data_loader.pictures import Pictures, list_pictures, no_features
 from data_loader.trained import open_view_of_run
 from data_loader.view import View
 from data_loader.vocabulary import GO, PAD, UNK
+from model.configs import ModelConfig
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -118,14 +119,19 @@ def open_run(run_dir: Path, data_dir: Path | None) -> tuple[Config, View]:
     """
     run = RunFolder.open(run_dir)
     config = Config.from_dict(run.configuration)
+    if not config.model.learns:
+        raise UserError(
+            f"{run_dir} is a {config.preset} run, which answers with training posts: "
+            "caption needs a trained model"
+        )
     return config, open_view_of_run(run, config.data, data_dir)
 
 
 def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray:
     """The words of the user memory, [<= U] int32; says what they are and where they are from."""
     nobody = np.zeros(0, np.int32)
-    if not model.user_context:
-        print("user: this model has no user memory, so earlier posts are not looked at")
+    if not model.context_words:
+        print("user: this model knows no user, so earlier posts are not looked at")
         return nobody
     if options.history:
         history = read_history(options.history, view)
@@ -139,7 +145,7 @@ def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray
         f"user: {history.origin}, {history.posts:,} posts; "
         f"{known:,} of their {different:,} different words are in the vocabulary"
     )
-    words = context_words(view, history, model.user_words)
+    words = context_words(view, history, model.context_words)
     if not len(words):
         kind = "hashtags" if view.settings["task"] == "hashtag" else "words"
         print(f"warning: none of the history's {kind} is known, so the user memory is empty")
@@ -151,8 +157,8 @@ def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray
 
 def open_encoder(options: Options, config: Config, view: View) -> "ImageEncoder | None":
     """The network that made the run's image features; None for a model without image memory."""
-    if config.model.image_memory == "none":
-        print("pictures: this model has no image memory, so pictures are not looked at")
+    if config.model.image_layer == "none":
+        print("pictures: this model sees no image, so pictures are not looked at")
         return None
     import tensorflow as tf
 
@@ -160,7 +166,7 @@ def open_encoder(options: Options, config: Config, view: View) -> "ImageEncoder 
 
     # As extraction: a mantissa of 10 bits would give other features on a GPU.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    root, layer = view.folder.parent, config.model.image_memory
+    root, layer = view.folder.parent, config.model.image_layer
     features = find_features(root, layer, config.data.extractor)
     metadata = read_metadata(features)
     untrained = metadata["extractor"] == RANDOM_EXTRACTOR

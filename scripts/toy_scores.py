@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tyro
 
-from configuration import Config, ModelConfig
+from configuration import Config
 from data_loader.toy_world import load_ceilings
+from model.configs import CSMNConfig, ModelConfig
 from utils.command_line import parse
 from utils.errors import UserError, run_command
 from utils.metrics import score_hashtags
@@ -90,12 +91,13 @@ def compare(run: Path, world: Path) -> list[Result]:
 def information(model: ModelConfig) -> str:
     """What a model can see, in the words of ceilings.json: full, no_user, no_image or no_word."""
     missing = {
-        "no_user": not model.user_context,
-        "no_image": model.image_memory == "none",
-        "no_word": not model.word_memory,
+        "no_user": not model.context_words,
+        "no_image": model.image_layer == "none",
+        # Of all methods, CSMN alone can forget what it has written.
+        "no_word": isinstance(model, CSMNConfig) and not model.word_memory,
     }
     absent = [name for name, is_absent in missing.items() if is_absent]
-    if len(absent) > 1 or not model.word_query:
+    if len(absent) > 1 or not model.word_query or not model.learns:
         raise UserError(f"no ceiling is known for a model with {' and '.join(absent)}")
     return absent[0] if absent else "full"
 

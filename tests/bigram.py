@@ -45,7 +45,7 @@ class Bigram:
         logits = tf.gather(self.parameters["word/table"], tokens) + context[:, tf.newaxis]
         return logits, State(tokens), {}
 
-    def forward(self, batch, extra_targets=0):
+    def forward(self, batch, extra_targets=0, noise=None):
         inputs, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
         logits, _, _ = self.step(inputs, None, self.encode(batch))
         index = tf.where(real)
@@ -61,7 +61,7 @@ def use_bigram(patch=mock.patch) -> list:
     """The patches that put this model in place of CSMN, not yet started."""
     import model.saving  # noqa: F401 - imported while patched, it would keep this model for good
 
-    places = ("model.build.build_captioner", "model.saving.build_captioner")
+    places = ("model.start.build_captioner", "model.saving.build_captioner")
     return [patch(place, build) for place in places]
 
 

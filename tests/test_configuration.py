@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from configuration import PRESETS, Config, Preset, parse_config
+from model.configs import AttendTellConfig, NearestConfig, Seq2SeqConfig, ShowTellConfig
 from utils.errors import UserError
 
 # Each preset and all in which it differs from the paper's CSMN-P5 (Table 2 and section 4.3).
@@ -19,14 +20,63 @@ DIFFERENCES = {
     "csmn-w20-p5": {"user_words": 20},
     "csmn-w80-p5": {"user_words": 80},
     "csmn-w100-p5": {"user_words": 100},
+    "csmn-separate-p5": {"word_query": False},
+    "csmn-noim": {"image_memory": "none"},
+}
+# The baselines of section 5.2.
+BASELINES = {
+    "seq2seq": Seq2SeqConfig(user_words=60, layers=3, hidden_dim=512),
+    "show-tell": ShowTellConfig(hidden_dim=512, dropout=0.3),
+    "attend-tell": AttendTellConfig(hidden_dim=512, attention_dim=512, attention_penalty=1.0),
+    "1nn-im": NearestConfig(nearest="image"),
+    "1nn-usr": NearestConfig(nearest="user", user_words=60),
+    "1nn-usrim": NearestConfig(nearest="user_image", user_words=60),
 }
 
 
 def test_help_lists_every_preset():
-    assert list(get_args(Preset)) == list(PRESETS) == list(DIFFERENCES)
+    assert list(get_args(Preset)) == list(PRESETS) == [*DIFFERENCES, *BASELINES]
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_is_set_as_the_paper_says(name):
+    config = parse_config(["--preset", name])
+    assert config.preset == name and config.model == BASELINES[name]
+
+
+@pytest.mark.parametrize(
+    ("preset", "layer", "words", "learns"),
+    [
+        ("csmn-p5", "pool5", 60, True),
+        ("csmn-r5c", "res5c", 60, True),
+        ("csmn-nouc-p5", "pool5", 0, True),
+        ("csmn-noim", "none", 60, True),
+        ("seq2seq", "none", 60, True),
+        ("show-tell", "pool5", 0, True),
+        ("attend-tell", "res5c", 0, True),
+        ("1nn-im", "pool5", 0, False),
+        ("1nn-usr", "none", 60, False),
+        ("1nn-usrim", "pool5", 60, False),
+    ],
+)
+def test_a_method_says_what_it_needs_of_a_post(preset, layer, words, learns):
+    model = PRESETS[preset].model
+    assert (model.image_layer, model.context_words, model.learns) == (layer, words, learns)
+
+
+@pytest.mark.parametrize("args", ["--preset show-tell --user_words 3", "--dropout 0.1"])
+def test_a_method_has_no_flags_of_others(args, capsys):
+    with pytest.raises(SystemExit):
+        parse_config(args.split())
+    assert args.split()[-2].lstrip("-") in capsys.readouterr().err.replace("-", "_")
+
+
+def test_separate_tags_remember_nothing_that_was_written():
+    assert not parse_config(["--no_word_query"]).model.remembers_words
+    assert parse_config([]).model.remembers_words
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
 def test_a_preset_differs_as_the_table_says(name):
     config = parse_config(["--preset", name])
     expected = dataclasses.replace(PRESETS["csmn-p5"].model, **DIFFERENCES[name])
@@ -89,7 +139,13 @@ def test_the_run_folder_is_named_after_what_it_trains():
         ("--learning_rate inf", "--learning_rate is inf"),
         ("--learning_rate_decay 0", "--learning_rate_decay is 0.0"),
         ("--clip_norm -2", "--clip_norm is -2.0"),
-        ("--no_word_query", "give --no_word_memory with it"),
+        ("--image_memory none --no_user_context --no_word_query", "no memory is left"),
+        ("--preset show-tell --dropout 1", "--dropout is 1.0; expected less than 1"),
+        ("--preset show-tell --hidden_dim 0", "--hidden_dim is 0; expected at least 1"),
+        ("--preset seq2seq --layers 0", "--layers is 0; expected at least 1"),
+        ("--preset attend-tell --attention_penalty -1", "--attention_penalty is -1.0"),
+        ("--preset attend-tell --word_slots 1", "--word_slots is 1; expected at least 2"),
+        ("--preset 1nn-usr --user_words 0", "--user_words is 0; expected at least 1"),
         ("--released_mask_bug", "belongs to --spec released"),
         ("--image_memory none --no_user_context --no_word_memory", "no memory is left"),
     ],
@@ -163,3 +219,9 @@ def test_a_newer_run_is_refused():
     values["model"]["depth"] = 3
     with pytest.raises(UserError, match="depth"):
         Config.from_dict(values)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_comes_back_from_its_run_folder(name):
+    config = parse_config(["--preset", name])
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config

@@ -16,6 +16,7 @@ def parse(kind: type[T], default: T | None = None, args: list[str] | None = None
         args: the command line without the program's name, or None for `sys.argv`.
     """
     extra = {} if default is None else {"default": default}
-    config = (tyro.conf.OmitArgPrefixes,)
+    # Of a choice between dataclasses, the default's class alone has flags: no subcommands.
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
     # Underscores in the help, as the flags stand in the README and in error messages.
     return tyro.cli(kind, args=args, config=config, use_underscores=True, **extra)

@@ -19,6 +19,14 @@ def output(width):
     return width * width + width + width * V + V
 
 
+def lstm(inputs, units=512):
+    return (inputs + units) * 4 * units + 4 * units
+
+
+def words_in_and_out(width):
+    return V * 512 + width * V + V
+
+
 WHOLE = COMMON + 2 * WINDOWS + SINGLE_SLOT + output(2700)
 EXPECTED = {
     "csmn-p5": WHOLE,
@@ -30,14 +38,40 @@ EXPECTED = {
     "csmn-w20-p5": WHOLE,
     "csmn-w80-p5": WHOLE,
     "csmn-w100-p5": WHOLE,
+    # Neither writes nor reads a word memory.
+    "csmn-separate-p5": COMMON + WINDOWS + SINGLE_SLOT + output(1800),
+    "csmn-noim": COMMON - IMAGE_MEMORY + 2 * WINDOWS + output(1800),
+    "show-tell": words_in_and_out(512) + IMAGE * 512 + 512 + lstm(512),
+    # Attention (three maps to 512, its bias, and one to a number), the gate, the first state and
+    # the word from cell, state and word before.
+    "attend-tell": words_in_and_out(512)
+    + (IMAGE * 512 + 512 * 512 + 512 + 512)
+    + (512 * IMAGE + IMAGE)
+    + 2 * (IMAGE * 512 + 512)
+    + lstm(512 + IMAGE)
+    + (512 * 512 + IMAGE * 512),
+    # Three layers each; the decoder's first reads a word and what was attended to.
+    "seq2seq": V * 512
+    + words_in_and_out(1024)
+    + 6 * lstm(512)
+    + 512 * 4 * 512
+    + (2 * 512 * 512 + 512),
 }
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+LEARNING = [name for name, config in PRESETS.items() if config.model.learns]
+
+
+@pytest.mark.parametrize("preset", LEARNING)
 def test_parameter_count_of_the_preset(preset):
     captioner = build_captioner(PRESETS[preset].model, V, IMAGE)
     assert captioner.parameters.count() == EXPECTED[preset]
 
 
 def test_no_preset_is_left_out():
-    assert EXPECTED.keys() == PRESETS.keys()
+    assert list(EXPECTED) == LEARNING
+
+
+def test_a_search_has_no_model():
+    with pytest.raises(TypeError, match="NearestConfig"):
+        build_captioner(PRESETS["1nn-im"].model, V, IMAGE)

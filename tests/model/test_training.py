@@ -30,7 +30,7 @@ def train(model, batch, steps, options=StepOptions(), rate=0.01):  # noqa: B008
     optimizer = Adam(model.parameters.variables)
     data = DEVICE.experimental_distribute_dataset(dataset_of(batch, 8).repeat())
     step = make_train_step(DEVICE, model, optimizer, data.element_spec, options)
-    return [float(step(b, rate)[0]) for b, _ in zip(data, range(steps), strict=False)]
+    return [float(step(b, rate, n)[0]) for b, n in zip(data, range(steps), strict=False)]
 
 
 @pytest.mark.parametrize("variant", ["p5", "nocnn", "nouc", "released"])

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from configuration import Config, DataConfig, ModelConfig, TrainConfig
+from configuration import Config, DataConfig, TrainConfig
 from data_loader.build import build_view
 from data_loader.build_options import BuildOptions
 from data_loader.features import open_features
@@ -22,6 +22,7 @@ from data_loader.pipeline import open_posts
 from data_loader.view import VOCABULARY, open_view
 from model import encoders
 from model.build import build_captioner
+from model.configs import CSMNConfig
 from model.decoding import decode
 from model.encoders import load_encoder
 from model.evaluation import decode_subset
@@ -35,7 +36,7 @@ from utils.run_folder import RunFolder
 
 USERS, POSTS, BATCH = ("ann", "ben", "eve", "kim"), 6, 3
 WORDS = ("boat", "cloud", "hill", "lake", "road", "tree", "wave")
-MODEL = ModelConfig(user_words=8, word_slots=7, word_dim=11, memory_dim=10, channels=6)
+MODEL = CSMNConfig(user_words=8, word_slots=7, word_dim=11, memory_dim=10, channels=6)
 
 
 def tiny_network(weights="random", calibration=None):
@@ -215,13 +216,13 @@ def test_what_a_model_does_not_look_at_is_said(make_run, run, world, tmp_path):
     posts.write_text("giraffe\n")
     flags = ("--image", world / "images", "--history", posts)
     printed, written = run(make_run(image_memory="none").path, *flags)
-    assert "no image memory, so pictures are not looked at" in printed
+    assert "sees no image, so pictures are not looked at" in printed
     assert "warning: none of the history's words is known" in printed
     assert len({row["prediction"] for row in written["captions"]}) == 1
     assert "different pictures" not in printed and written["encoder"] is None
     blind = make_run(name="nouc", user_context=False)
     printed, written = run(blind.path, *flags)
-    assert "no user memory, so earlier posts are not looked at" in printed
+    assert "knows no user, so earlier posts are not looked at" in printed
     assert written["user_words"] == []
 
 

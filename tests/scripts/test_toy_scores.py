@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from configuration import Config, ModelConfig
+from configuration import Config
+from model.configs import CSMNConfig
 from scripts.toy_scores import bleu_1, compare, information, jackknife, word_accuracy
 from utils.errors import UserError
 from utils.predictions import write_predictions
@@ -76,9 +77,9 @@ def test_bleu_counts_clipped_words_and_brevity():
 
 
 def test_information_is_what_the_model_keeps():
-    assert information(ModelConfig()) == "full"
-    assert information(ModelConfig(image_memory="none")) == "no_image"
-    assert information(ModelConfig(user_context=False)) == "no_user"
-    assert information(ModelConfig(word_memory=False)) == "no_word"
+    assert information(CSMNConfig()) == "full"
+    assert information(CSMNConfig(image_memory="none")) == "no_image"
+    assert information(CSMNConfig(user_context=False)) == "no_user"
+    assert information(CSMNConfig(word_memory=False)) == "no_word"
     with pytest.raises(UserError, match="no ceiling is known"):
-        information(ModelConfig(word_memory=False, user_context=False))
+        information(CSMNConfig(word_memory=False, user_context=False))
