@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from model.captioner import EOS, GO, PAD, UNK, Batch, Captioner
+from model.noise import uniform
 
 
 class Hypotheses(NamedTuple):
@@ -66,7 +67,7 @@ def decode(
     if sample and beam_size > 1:
         raise ValueError(f"sampling draws one caption per post, but beam_size is {beam_size}")
     choose = _Chooser(beam_size, sample, temperature, forbidden)
-    chance = _chance(batch, captioner.word_slots, seed) if sample else None
+    chance = uniform(seed, batch["row"], [captioner.word_slots]) if sample else None
     search = _start(captioner, batch, beam_size, chance)
     size = tf.shape(search.row)[0]
     results = Hypotheses(
@@ -216,12 +217,6 @@ def _rank(results: Hypotheses, length_penalty: float) -> Hypotheses:
     rank = tf.argsort(results.scores / length**length_penalty, direction="DESCENDING")
     take = lambda x: tf.gather(x, rank, batch_dims=1)  # noqa: E731
     return Hypotheses(take(results.ids), take(results.scores))
-
-
-def _chance(batch: Batch, steps: int, seed: int) -> tf.Tensor:
-    """[B, steps] uniform numbers; a post's depend on the seed and its row, not on its batch."""
-    draw = lambda row: tf.random.stateless_uniform([steps], tf.stack([seed, row]))  # noqa: E731
-    return tf.map_fn(draw, batch["row"], fn_output_signature=tf.float32)
 
 
 def _any_batch(tensor: tf.Tensor) -> tf.TensorShape:

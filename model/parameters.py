@@ -34,13 +34,24 @@ class Parameters:
         values = self._generator(name).uniform(-bound, bound, shape)
         self.variables[name] = tf.Variable(values, dtype=self.dtype, name=name)
 
-    def add_bias(self, name: str, shape: Sequence[int]) -> None:
-        """Adds a bias that starts at zero."""
-        self.variables[name] = tf.Variable(tf.zeros(shape, self.dtype), name=name)
+    def add_bias(self, name: str, shape: Sequence[int], start: float | np.ndarray = 0.0) -> None:
+        """Adds a bias that starts at `start`: one number or an array of that shape."""
+        values = np.broadcast_to(start, shape)
+        self.variables[name] = tf.Variable(values, dtype=self.dtype, name=name)
+
+    @property
+    def score_dtype(self) -> tf.DType:
+        """Type of logits, scores and long sums: float32 where the mathematics is narrower."""
+        return tf.float64 if self.compute_dtype == tf.float64 else tf.float32
 
     def __getitem__(self, name: str) -> tf.Tensor:
         """The value in the compute type."""
         return tf.cast(self.variables[name], self.compute_dtype)
+
+    def dense(self, x: tf.Tensor, weight: str, bias: str | None = None) -> tf.Tensor:
+        """`W x + b`, or `W x` without a bias: [..., in] to [..., out] for a weight [in, out]."""
+        product = tf.tensordot(x, self[weight], 1)
+        return product if bias is None else product + self[bias]
 
     def rows(self, name: str, ids: tf.Tensor) -> tf.Tensor:
         """Rows of an embedding: gathered as stored, then cast (a cast table would be V rows)."""
