@@ -167,7 +167,7 @@ def run_search(config: Config, view: View, posts: Posts) -> list[dict]:
     sizes, extractor = (model.context_words, model.word_slots), config.data.extractor
     training = open_posts(view, "train", model.image_layer, *sizes, True, extractor)
     print(f"{config.preset}: {len(posts):,} posts of {posts.subset.name} among {len(training):,}")
-    users = active_words(view, model.context_words)
+    users = active_words(view, model.context_words) if model.context_words else None
     found = find_neighbours(model.nearest, posts, training, users, config.train.seed)
     rows = []
     for row, neighbour in zip(posts.rows.tolist(), found.tolist(), strict=True):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from model.attend_tell import AttendTell
 from model.captioner import Captioner
 from model.configs import (
     IMAGE_SLOTS,
@@ -12,6 +13,8 @@ from model.configs import (
     ShowTellConfig,
 )
 from model.csmn import CSMN
+from model.seq2seq import Seq2Seq
+from model.show_tell import ShowTell
 
 
 def build_captioner(
@@ -42,17 +45,11 @@ def build_captioner(
         case CSMNConfig():
             return CSMN(image_dim=image_dim, **_csmn_arguments(settings), **common)
         case ShowTellConfig():
-            from model.show_tell import ShowTell
-
             return ShowTell(image_dim=image_dim, **_others(settings), **common)
         case AttendTellConfig():
-            from model.attend_tell import AttendTell
-
             slots = IMAGE_SLOTS[settings.image_layer]
             return AttendTell(image_dim=image_dim, image_slots=slots, **_others(settings), **common)
         case Seq2SeqConfig():
-            from model.seq2seq import Seq2Seq
-
             fields = _others(settings)
             return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)
     raise TypeError(f"{type(settings).__name__} has no model to build")

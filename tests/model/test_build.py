@@ -46,7 +46,7 @@ EXPECTED = {
     # the word from cell, state and word before.
     "attend-tell": words_in_and_out(512)
     + (IMAGE * 512 + 512 * 512 + 512 + 512)
-    + (512 * IMAGE + IMAGE)
+    + (512 + 1)
     + 2 * (IMAGE * 512 + 512)
     + lstm(512 + IMAGE)
     + (512 * 512 + IMAGE * 512),
@@ -69,7 +69,7 @@ def test_parameter_count_of_the_preset(preset):
 
 
 def test_no_preset_is_left_out():
-    assert list(EXPECTED) == LEARNING
+    assert set(EXPECTED) == set(LEARNING)
 
 
 def test_a_search_has_no_model():
