@@ -53,7 +53,8 @@ def make_train_step(
         options: clipping and the released loss.
 
     Returns:
-        A function to (loss of the global batch, sums over it); both before the update.
+        A function to (loss of the global batch, sums over it); both before the update, and
+        without a captioner's penalty, so that losses of different captioners compare.
     """
     variables = captioner.parameters.variables
 
@@ -63,11 +64,11 @@ def make_train_step(
             outputs = captioner.forward(batch, options.extra_targets, noise)
             total, targets = cross_entropy(outputs)
             count = _rectangle(outputs, batch) if options.released else _sum(targets)
-            # This replica's part of the loss.
-            loss = (total + _penalty(outputs)) / tf.maximum(count, 1)
-        gradients = tape.gradient(loss, variables)
+            count = tf.maximum(count, 1)
+            objective = (total + _penalty(outputs)) / count  # this replica's part of it
+        gradients = tape.gradient(objective, variables)
         optimizer.apply(gradients, learning_rate, options.clip_norm)
-        return loss, Sums(total, correct_words(outputs), targets)
+        return total / count, Sums(total, correct_words(outputs), targets)
 
     scalars = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)]
 
