@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.captioner import Batch, Outputs, teacher_forcing
+from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
 from model.lstm import LSTM, LSTMState, unfold
 from model.memory import masked_softmax
 from model.parameters import Parameters
@@ -136,21 +136,27 @@ class AttendTell:
         The model has no dropout: `noise` changes nothing.
         """
         inputs, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
-        context = self.encode(batch)
-        words = self.parameters.rows("W_e", inputs)  # [B, L, E]
-        projected = self.lstm.project(words)[:, :, tf.newaxis]  # [B, L, 1, 4H]: one beam
-        glimpses = unfold(
-            lambda state, now: self._advance(now, state, context),
-            self.initial_state(context),
-            projected,
-        )[1]
-        hidden, seen, attention = (tensor[:, :, 0] for tensor in glimpses)  # [B, L, ...]
+        steps = caption_steps(batch)
+        words = self.parameters.rows("W_e", inputs[:, :steps])  # [B, T, E]
+        hidden, seen, attention = self._glimpses(words, self.encode(batch))  # [B, T, ...]
+        real = real[:, :steps]
         index = tf.where(real)  # [N, 2]
         logits = self._predict(*(tf.gather_nd(tensor, index) for tensor in (words, hidden, seen)))
         penalty = self._penalty(attention, real)
         return Outputs(logits, tf.gather_nd(targets, index), index, {"image": attention}, penalty)
 
     # ------------------------------------------------------------------ their parts
+
+    def _glimpses(self, words: tf.Tensor, context: Context) -> Glimpse:
+        """All steps from the words before: [B, T, E] to what each saw, [B, T, ...]."""
+        projected = self.lstm.project(words)[:, :, tf.newaxis]  # [B, T, 1, 4H]: one beam
+        _, glimpses = unfold(
+            lambda state, now: self._advance(now, state, context),
+            self.initial_state(context),
+            projected,
+            Glimpse(*[self.parameters.compute_dtype] * 3),
+        )
+        return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], glimpses)
 
     def _advance(self, projected, state: LSTMState, context: Context):
         """(1)-(6): projected words [B, K, 4H] to the new state and what was seen."""

@@ -87,27 +87,38 @@ class LSTM:
             return state, state.hidden
 
         start = self.zeros([tf.shape(inputs)[0]])
-        final, hidden = unfold(advance, start, (self.project(inputs), real))
-        return hidden, final
+        kind = self.parameters.compute_dtype
+        final, hidden = unfold(advance, start, (self.project(inputs), real), kind)
+        return tf.ensure_shape(hidden, [None, None, self.hidden_dim]), final
 
 
-def unfold(advance: Callable, state: Any, inputs: Any) -> tuple[Any, Any]:
-    """Repeats a step along time.
-
-    Written out step by step rather than as a loop of the graph: a loop's gradient would keep and
-    add up a gradient for everything the step reads, images included.
+def unfold(advance: Callable, state: Any, inputs: Any, emitted: Any) -> tuple[Any, Any]:
+    """Repeats a step along time, in a loop of the graph: as many steps as the inputs have.
 
     Args:
-        advance: (state, inputs of one step) to (state, outputs).
+        advance: (state, inputs of one step) to (state, outputs); outputs that lead with [B].
         state: before the first step.
-        inputs: tensors [B, T, ...] with a static T of at least 1, in any structure.
+        inputs: tensors [B, T, ...], in any structure.
+        emitted: the types of the outputs, in their structure.
 
     Returns:
         the last state, and the outputs of all steps, each [B, T, ...].
     """
-    flat = [tf.unstack(tensor, axis=1) for tensor in tf.nest.flatten(inputs)]
-    outputs = []
-    for now in zip(*flat, strict=True):
-        state, output = advance(state, tf.nest.pack_sequence_as(inputs, now))
-        outputs.append(output)
-    return state, tf.nest.map_structure(lambda *steps: tf.stack(steps, 1), *outputs)
+    flat = [_time_first(tensor) for tensor in tf.nest.flatten(inputs)]
+    steps = tf.shape(flat[0])[0]
+    sequences = [tf.TensorArray(tensor.dtype, steps).unstack(tensor) for tensor in flat]
+    arrays = tf.nest.map_structure(lambda dtype: tf.TensorArray(dtype, steps), emitted)
+
+    def body(t, state, arrays):
+        now = tf.nest.pack_sequence_as(inputs, [sequence.read(t) for sequence in sequences])
+        state, outputs = advance(state, now)
+        return t + 1, state, tf.nest.map_structure(lambda a, x: a.write(t, x), arrays, outputs)
+
+    loop = (tf.constant(0), state, arrays)
+    _, state, arrays = tf.while_loop(lambda t, *_: t < steps, body, loop)
+    return state, tf.nest.map_structure(lambda array: _time_first(array.stack()), arrays)
+
+
+def _time_first(tensor: tf.Tensor) -> tf.Tensor:
+    """[B, T, ...] to [T, B, ...], and back."""
+    return tf.transpose(tensor, [1, 0, *range(2, tensor.shape.rank)])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.captioner import Batch, Outputs, teacher_forcing
+from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
 from model.lstm import LSTM, LSTMState, unfold
 from model.memory import masked_softmax
 from model.parameters import Parameters
@@ -136,19 +136,25 @@ class Seq2Seq:
         The model has no dropout: `noise` changes nothing.
         """
         inputs, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
-        context = self.encode(batch)
-        projected = self.decoder[0].project(self.parameters.rows("W_e", inputs))  # [B, L, 4H]
-        predictions = unfold(
-            lambda state, now: self._advance(now, state, context),
-            self.initial_state(context),
-            projected[:, :, tf.newaxis],  # one beam
-        )[1]
-        features, attention = (tensor[:, :, 0] for tensor in predictions)  # [B, L, ...]
-        index = tf.where(real)  # [N, 2]
+        steps = caption_steps(batch)
+        words = self.parameters.rows("W_e", inputs[:, :steps])  # [B, T, E]
+        features, attention = self._predictions(words, self.encode(batch))  # [B, T, ...]
+        index = tf.where(real[:, :steps])  # [N, 2]
         logits = self._predict(tf.gather_nd(features, index))
         return Outputs(logits, tf.gather_nd(targets, index), index, {"user": attention})
 
     # ------------------------------------------------------------------ their parts
+
+    def _predictions(self, words: tf.Tensor, context: Context) -> Prediction:
+        """All steps from the words before: [B, T, E] to [B, T, ...]."""
+        projected = self.decoder[0].project(words)[:, :, tf.newaxis]  # [B, T, 1, 4H]: one beam
+        _, predictions = unfold(
+            lambda state, now: self._advance(now, state, context),
+            self.initial_state(context),
+            projected,
+            Prediction(*[self.parameters.compute_dtype] * 2),
+        )
+        return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], predictions)
 
     def _advance(self, projected, state: State, context: Context) -> tuple[State, Prediction]:
         """One step of the decoder from projected words [B, K, 4H]."""

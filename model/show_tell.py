@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.captioner import Batch, Outputs, teacher_forcing
+from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
 from model.lstm import LSTM, LSTMState, unfold
 from model.noise import dropout_masks
 from model.parameters import Parameters
@@ -30,8 +30,8 @@ class Context(NamedTuple):
 class Masks(NamedTuple):
     """What dropout multiplies with; the first input is the image."""
 
-    inputs: tf.Tensor  # [B, 1 + L, E]
-    outputs: tf.Tensor  # [B, L, H]
+    inputs: tf.Tensor  # [B, 1 + T, E]
+    outputs: tf.Tensor  # [B, T, H]
 
 
 class ShowTell:
@@ -92,14 +92,15 @@ class ShowTell:
     ) -> Outputs:
         """All steps under teacher forcing; logits only where there is a target."""
         words, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
-        image, inputs = self._image(batch), self.parameters.rows("W_e", words)
-        masks = self._masks(batch, noise) if noise is not None and self.dropout else None
+        steps = caption_steps(batch)
+        image, inputs = self._image(batch), self.parameters.rows("W_e", words[:, :steps])
+        masks = self._masks(batch, noise, steps) if noise is not None and self.dropout else None
         if masks:
             image, inputs = image * masks.inputs[:, 0], inputs * masks.inputs[:, 1:]
-        hidden = self._hidden(self._show(image), inputs)  # [B, L, H]
+        hidden = self._hidden(self._show(image), inputs)  # [B, T, H]
         if masks:
             hidden = hidden * masks.outputs
-        index = tf.where(real)  # [N, 2]
+        index = tf.where(real[:, :steps])  # [N, 2]
         logits = self._predict(tf.gather_nd(hidden, index))
         return Outputs(logits, tf.gather_nd(targets, index), index, {})
 
@@ -120,15 +121,16 @@ class ShowTell:
             state = self.lstm.step(projected, state)
             return state, state.hidden
 
-        return unfold(advance, LSTMState(*context), self.lstm.project(inputs))[1]
+        projected, kind = self.lstm.project(inputs), self.parameters.compute_dtype
+        return unfold(advance, LSTMState(*context), projected, kind)[1]
 
     def _predict(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.parameters.dense(hidden, "W_f", "b_f"), self.score_dtype)
 
-    def _masks(self, batch: Batch, noise: tf.Tensor) -> Masks:
+    def _masks(self, batch: Batch, noise: tf.Tensor, steps: tf.Tensor) -> Masks:
+        # Drawn for all L steps, so that a post's do not depend on its batch's longest caption.
         shape = [1 + self.word_slots, self.word_dim + self.hidden_dim]
         masks = dropout_masks(noise, batch["row"], shape, self.dropout)
-        inputs, outputs = tf.split(
-            tf.cast(masks, self.parameters.compute_dtype), [self.word_dim, self.hidden_dim], 2
-        )
+        masks = tf.cast(masks[:, : 1 + steps], self.parameters.compute_dtype)
+        inputs, outputs = tf.split(masks, [self.word_dim, self.hidden_dim], 2)
         return Masks(inputs, outputs[:, 1:])
