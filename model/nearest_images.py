@@ -57,22 +57,6 @@ class Images(NamedTuple):
         return np.where(self.first[place] == own, self.second[place], self.first[place])
 
 
-class _Best(NamedTuple):
-    """The nearest so far of each query: squared distance [Q] float64, post [Q] int64."""
-
-    distance: np.ndarray
-    row: np.ndarray
-
-    def improve(self, query: np.ndarray, distance: np.ndarray, row: np.ndarray) -> None:
-        """Takes what is nearer, or as near and an earlier post, of P pairs."""
-        order = np.lexsort((row, distance, query))
-        query, nearest = np.unique(query[order], return_index=True)
-        distance, row = distance[order][nearest], row[order][nearest]
-        tied = (distance == self.distance[query]) & (row < self.row[query])
-        better = tied | (distance < self.distance[query])
-        self.distance[query[better]], self.row[query[better]] = distance[better], row[better]
-
-
 def nearest_images(
     query_features: Features,
     query_images: np.ndarray,
@@ -98,69 +82,88 @@ def nearest_images(
         UserError: features that are no finite numbers, or as `gather`.
     """
     found = Images.of(images, rows)
-    answers = [
-        _search(_read(query_features, query_images[part]), own[part], features, found)
-        for part in _slices(len(query_images), _QUERIES)
-    ]
-    return np.concatenate([np.empty(0, np.int64), *answers])
+    answers = np.empty(len(query_images), np.int64)
+    for part in _slices(len(answers), _QUERIES):
+        search = _Search(_read(query_features, query_images[part]), own[part])
+        answers[part] = search.through(features, found)
+    return answers
 
 
-def _search(queries: np.ndarray, own: np.ndarray, features: Features, images: Images) -> np.ndarray:
-    """Answers [Q] of queries [Q, D], chunk by chunk of the images."""
-    best = _Best(np.full(len(queries), np.inf), np.full(len(queries), NONE))
-    # A bar is for data sets, not for the pictures of one user.
-    hidden = True if len(images.image) <= _IMAGES else None
-    parts = list(_slices(len(images.image), _IMAGES))
-    for part in tqdm(parts, desc="nearest images", unit="chunk", leave=False, disable=hidden):
-        chunk = Images(*(column[part] for column in images))
-        candidates = _read(features, chunk.image)  # [I, D]
-        query, place = _screen(queries, candidates, best, _forbidden(chunk, own))
-        row = chunk.answers(place, own[query])
-        best.improve(query, _distances(queries, candidates, query, place), row)
-    return best.row
+class _Search:
+    """The nearest so far of some queries.
 
-
-def _forbidden(images: Images, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (query, image) where the query itself is the only post with the image."""
-    order = np.argsort(images.first)
-    place = np.searchsorted(images.first, own, sorter=order)
-    query = np.flatnonzero(place < len(order))
-    place = order[place[query]]
-    hit = (images.first[place] == own[query]) & (images.second[place] == NONE)
-    return query[hit], place[hit]
-
-
-def _screen(
-    queries: np.ndarray,
-    candidates: np.ndarray,
-    best: _Best,
-    forbidden: tuple[np.ndarray, np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (query, candidate) of which one may be nearer than, or as near as, the best so far.
-
-    The score of a pair, and half its measured distance less |q|^2 / 2, each differ from the true
-    value by less than `rounding`, n eps (|q|^2 + |t|^2) where n is the length of the sums. Twice
-    for the nearest, twice for what it is compared with: beyond the slack nothing can be nearer.
+    Attributes:
+        queries: [Q, D] float64; squares: [Q], their squared lengths.
+        own: [Q] the post that each of them is, or -1.
+        distance: [Q] squared, to the nearest; row: [Q] its post.
     """
-    squares = np.square(queries).sum(1)  # [Q]
-    norms = np.square(candidates).sum(1)  # [I]
-    scores = queries @ candidates.T  # [Q, I]
-    np.subtract(norms / 2, scores, out=scores)
-    scores[forbidden] = np.inf
-    terms = queries.shape[1] + 4
-    rounding = terms * np.finfo(np.float64).eps * (squares + norms.max())  # [Q]
-    limit = np.minimum(scores.min(1), (best.distance - squares) / 2) + 4 * rounding
-    return np.nonzero((scores <= limit[:, np.newaxis]) & (scores < np.inf))
+
+    def __init__(self, queries: np.ndarray, own: np.ndarray):
+        self.queries, self.own = queries, own
+        self.squares = _squared_lengths(queries)
+        self.distance = np.full(len(queries), np.inf)
+        self.row = np.full(len(queries), NONE)
+
+    def through(self, features: Features, images: Images) -> np.ndarray:
+        """Looks at all images, chunk by chunk, and returns the nearest posts [Q]."""
+        parts = list(_slices(len(images.image), _IMAGES))
+        # A bar is for data sets, not for the pictures of one user.
+        hidden = True if len(parts) < 2 else None
+        for part in tqdm(parts, desc="nearest images", unit="chunk", leave=False, disable=hidden):
+            chunk = Images(*(column[part] for column in images))
+            candidates = _read(features, chunk.image)  # [I, D]
+            query, place = self._screen(candidates, self._forbidden(chunk))
+            distance = self._measure(candidates, query, place)
+            self._improve(query, distance, chunk.answers(place, self.own[query]))
+        return self.row
+
+    def _forbidden(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (query, image) where the query itself is the only post with the image."""
+        order = np.argsort(images.first)
+        place = np.searchsorted(images.first, self.own, sorter=order)
+        query = np.flatnonzero(place < len(order))
+        place = order[place[query]]
+        alone = (images.first[place] == self.own[query]) & (images.second[place] == NONE)
+        return query[alone], place[alone]
+
+    def _screen(
+        self, candidates: np.ndarray, forbidden: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (query, candidate) that may be nearer than the best so far, or as near.
+
+        The score of a pair, and half its measured distance less |q|^2 / 2, each differ from the
+        true value by less than `rounding`: n eps (|q|^2 + |t|^2), n the length of the sums. Twice
+        for a candidate, twice for what it is compared with: beyond that nothing can be nearer.
+        """
+        norms = _squared_lengths(candidates)  # [I]
+        scores = self.queries @ candidates.T  # [Q, I]
+        np.subtract(norms / 2, scores, out=scores)
+        scores[forbidden] = np.inf
+        terms = candidates.shape[1] + 4
+        rounding = terms * np.finfo(np.float64).eps * (self.squares + norms.max())  # [Q]
+        limit = np.minimum(scores.min(1), (self.distance - self.squares) / 2) + 4 * rounding
+        return np.nonzero((scores <= limit[:, np.newaxis]) & (scores < np.inf))
+
+    def _measure(self, candidates: np.ndarray, query: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Squared distances [P] of pairs, from differences."""
+        distance = np.empty(len(query))
+        for part in _slices(len(query), _PAIRS):
+            difference = self.queries[query[part]] - candidates[place[part]]
+            distance[part] = np.square(difference, out=difference).sum(1)
+        return distance
+
+    def _improve(self, query: np.ndarray, distance: np.ndarray, row: np.ndarray) -> None:
+        """Takes of P pairs what is nearer, or as near and an earlier post."""
+        order = np.lexsort((row, distance, query))
+        query, nearest = np.unique(query[order], return_index=True)
+        distance, row = distance[order][nearest], row[order][nearest]
+        tied = (distance == self.distance[query]) & (row < self.row[query])
+        better = tied | (distance < self.distance[query])
+        self.distance[query[better]], self.row[query[better]] = distance[better], row[better]
 
 
-def _distances(
-    queries: np.ndarray, candidates: np.ndarray, query: np.ndarray, place: np.ndarray
-) -> np.ndarray:
-    """Squared distances [P] of pairs, from differences."""
-    distance = np.empty(len(query))
-    for part in _slices(len(query), _PAIRS):
-        distance[part] = np.square(queries[query[part]] - candidates[place[part]]).sum(1)
-    return distance
+def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.einsum("nd,nd->n", vectors, vectors)
 
 
 def _read(features: Features, image_rows: np.ndarray) -> np.ndarray:
