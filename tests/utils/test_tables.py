@@ -1,3 +1,6 @@
+import csv
+import io
+
 import pytest
 
 from utils.tables import format_number, format_table, metric_table, system_table
@@ -43,3 +46,26 @@ def test_rows_of_another_length_and_unknown_styles_raise():
         format_table(["a", "b"], [["only one"]])
     with pytest.raises(ValueError, match="unknown style 'html'"):
         format_table(["a"], [], "html")
+
+
+def test_latex_has_the_rules_of_booktabs_and_escapes():
+    table = format_table(["a_b", "100%"], [["x & y", "1±2"], [r"\~^", "{}"]], "latex")
+    assert [" ".join(line.split()) for line in table.split("\n")] == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"a\_b & 100\% \\",
+        r"\midrule",
+        r"x \& y & 1$\pm$2 \\",
+        r"\textbackslash{}\textasciitilde{}\textasciicircum{} & \{\} \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def test_csv_quotes_what_needs_it_and_reads_back():
+    rows = [['say "hi", you', "0.5"], ["two\nlines", ""]]
+    text = format_table(["name", "score"], rows, "csv")
+    assert list(csv.reader(io.StringIO(text))) == [["name", "score"], *rows]
+    assert text.startswith('name,score\n"say ""hi"", you",0.5\n') and not text.endswith("\n")
+    with pytest.raises(ValueError, match="expected 2 cells"):
+        format_table(["a", "b"], [["only one"]], "csv")

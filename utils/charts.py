@@ -1,0 +1,71 @@
+"""Bar charts of results: one row per method, one panel per metric."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+COLOURS = ("#2f6f9f", "#c9ced6", "#d98b3a")
+THICKNESS = 0.8  # of all bars of a row together; the rest keeps rows apart
+
+
+class Bar(NamedTuple):
+    """A number and how far it scatters, where that is known."""
+
+    value: float
+    spread: float | None = None
+
+
+Panels = Mapping[str, Mapping[str, Mapping[str, Bar]]]
+
+
+def draw_bars(path: Path, panels: Panels, title: str, note: str = "") -> None:
+    """Draws horizontal bars into a PNG; every panel has a scale of its own.
+
+    Args:
+        path: the picture to write.
+        panels: heading to series to row to bar. All panels show the same rows, those of any of
+            them in the order of their first appearance; a bar that is missing leaves a gap.
+        title: above all panels.
+        note: small print below.
+    """
+    # matplotlib's own pyplot would look for a screen.
+    from matplotlib.figure import Figure
+
+    rows = list(dict.fromkeys(r for p in panels.values() for series in p.values() for r in series))
+    figure = Figure(
+        (2.4 + 2.2 * len(panels), 1.6 + 0.36 * len(rows)), dpi=120, layout="constrained"
+    )
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axis, (heading, series) in zip(axes, panels.items(), strict=True):
+        _draw_panel(axis, heading, series, rows)
+    axes[0].set_yticks(range(len(rows)), rows)
+    axes[0].invert_yaxis()
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper right", ncols=len(names), frameon=False)
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    if note:
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color="#687083")
+    figure.savefig(path, format="png")
+
+
+def _draw_panel(axis, heading: str, series: Mapping, rows: list[str]) -> None:
+    height = THICKNESS / len(series)
+    for number, (name, bars) in enumerate(series.items()):
+        there = [(place, bars[row]) for place, row in enumerate(rows) if row in bars]
+        offset = (number - (len(series) - 1) / 2) * height
+        axis.barh(
+            [place + offset for place, _ in there],
+            [bar.value for _, bar in there],
+            height,
+            xerr=[bar.spread or 0 for _, bar in there],
+            color=COLOURS[number % len(COLOURS)],
+            label=name,
+            error_kw={"elinewidth": 1, "ecolor": "#1f2430"},
+        )
+    axis.set_title(heading, fontsize=10)
+    axis.set_xlim(left=0)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x", color="#e1e4ea", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right", "left"]].set_visible(False)
