@@ -1,0 +1,132 @@
+"""Fills a table of the paper: trains and evaluates every method, beside the reported numbers.
+
+    python -m scripts.reproduce --table 3 --data_dir data --out reproduced --seeds 3
+    python -m scripts.reproduce --smoke --out smoke
+
+Builds the views, extracts the features and trains the runs that are missing, one process each
+(logs beside the run folders), and writes OUT/table<N>.txt, .md, .csv, .tex and .png. Interrupted
+at any time, the same command goes on where it was; what is done is not done again.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from scripts.reproduction import dataset_table, prepare, smoke
+from scripts.reproduction.options import Options, check_flags, threads
+from scripts.reproduction.plan import Job, is_done, make_job, runs_of
+from scripts.reproduction.results import Results, collect, write_results
+from scripts.reproduction.runner import Processes, run_jobs
+from scripts.reproduction.tables import Table, read_reported
+from utils.command_line import parse
+from utils.errors import run_command
+from utils.files import write_text
+
+
+def main() -> None:
+    """Plan, preparation, runs, tables."""
+    options = parse(Options)
+    options.check()
+    processes = Processes(threads(options.parallel))
+    print_done(reproduce(options, processes), options)
+
+
+def reproduce(options: Options, processes: Processes) -> dict[str, str]:
+    """Does what is left to do, and writes the tables.
+
+    Args:
+        options: the command line, checked.
+        processes: runs commands (`runner.Execute`), and stops them.
+
+    Returns:
+        Why runs failed, by name.
+
+    Raises:
+        UserError: the preparation failed, or runs of other settings are in the way.
+    """
+    size = (smoke.TINY if options.tiny else smoke.WHOLE) if options.smoke else None
+    tables = options.tables()
+    jobs = plan(tables, options, size)
+    prepare_data(options, jobs, size, processes)
+    left = [job for job in jobs if not is_done(job, options.root)]
+    if options.dry_run:
+        print_commands(made for job in left for made in job.commands)
+        return {}
+    print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done already", flush=True)
+    failed = run_jobs(left, processes, options.parallel, print_line, stop=processes.stop)
+    report(tables, collect(jobs, failed), options)
+    return failed
+
+
+def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> list[Job]:
+    """All runs of all tables with their commands, done or not."""
+    check_flags([row.preset for table in tables for row in table.rows], options.train_args)
+
+    def seeds(preset: str) -> int:
+        return options.seeds or (size.seeds_of(preset) if size else 1)
+
+    runs = [run for table in tables for run in runs_of(table, seeds, options.leak)]
+    return [make_job(run, options, size.sizes if size else None) for run in runs]
+
+
+def prepare_data(
+    options: Options, jobs: Sequence[Job], size: smoke.Size | None, processes: Processes
+) -> None:
+    """Builds views and extracts features that are missing; with --dry_run, says how."""
+    runs = [job.run for job in jobs]
+    views = prepare.views_of(runs) if runs else dataset_table.views_of_tasks(options.root)
+    layers = prepare.layers_of(runs)
+    if size:
+        options = smoke.with_world(options, size)
+    stages = (
+        lambda: smoke.world_command(options.out, size) if size else [],
+        lambda: prepare.build_commands(options.root, views, options),
+        lambda: prepare.extract_commands(options.root, layers, options),
+    )
+    for stage in stages:
+        stage()  # what cannot work is said before anything takes its time
+    for stage in stages:
+        if options.dry_run:
+            print_commands(stage())
+        else:
+            prepare.run_commands(stage(), processes, options.out / "prepare.log")
+
+
+def report(tables: Sequence[Table], results: Results, options: Options) -> None:
+    """Writes and prints the tables, and on the toy world the check of their order."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    reported = read_reported()
+    if options.table == 1:
+        print(dataset_table.write_dataset_table(options.out, options.root, reported["table_1"]))
+    for table in tables:
+        numbers = reported[f"table_{table.number}"]
+        print(f"\n{write_results(options.out, table, results, numbers)}")
+    if options.smoke and not options.tiny:
+        text, held = smoke.check_order(tables, results, options.out / "world")
+        write_text(options.out / "order.txt", text + "\n")
+        print(f"{text}\n\n{'The order holds.' if held else 'THE ORDER DOES NOT HOLD.'}")
+
+
+def print_done(failed: dict[str, str], options: Options) -> None:
+    """Says where the tables are, and what failed: exit status 1."""
+    if not options.dry_run:
+        print(f"\nwritten: {options.out}/table*.txt, .md, .csv, .tex, .png")
+    for name, why in failed.items():
+        print(f"failed: {name}: {why}", file=sys.stderr)
+    if failed:
+        sys.exit(1)
+
+
+def print_commands(commands) -> None:
+    """One line per command, as a person would type it."""
+    for made in commands:
+        print(shlex.join(["python", *made[1:]]))
+
+
+def print_line(text: str) -> None:
+    """At once, also into a pipe."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    run_command(main)

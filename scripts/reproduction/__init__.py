@@ -1,0 +1,1 @@
+"""What `python -m scripts.reproduce` is made of: the tables as data, a plan, a runner, results."""

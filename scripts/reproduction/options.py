@@ -1,0 +1,198 @@
+"""The flags of `python -m scripts.reproduce`, and what they come to."""
+
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from configuration import DataConfig, TrainConfig, find_preset
+from scripts.reproduction.tables import TABLES, Table
+from utils.checks import check_range
+from utils.errors import UserError
+
+# Each run's own, or a flag of this command.
+SET_HERE = {
+    "preset",
+    "run_dir",
+    "data_dir",
+    "task",
+    "split",
+    "context",
+    "seed",
+    "epochs",
+    "batch_size",
+    "num_gpus",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Trains and evaluates every method of a table, and prints it beside the paper's numbers.
+
+    Builds, extracts and trains what is missing; interrupted, the same command goes on.
+    """
+
+    table: Literal[1, 2, 3] | None = None
+    """Which table; with --smoke, by default both 2 and 3."""
+    data_dir: Path | None = None
+    """The data root, ./data by default; with --smoke it is made in --out."""
+    out: Path = Path("reproduced")
+    """Where runs, logs and tables go."""
+    only: tuple[str, ...] = ()
+    """Presets of the rows to fill; by default all of the table."""
+    splits: tuple[Literal["users", "posts"], ...] = ()
+    """Splits to fill; by default all of the table."""
+    seeds: int | None = None
+    """Runs per row, of seeds 0, 1 ...; default 1, and 3 of four rows with --smoke."""
+    leak: bool = True
+    """Also train csmn-p5 under --context all: what the released code's leak is worth."""
+    dry_run: bool = False
+    """Print the commands that are left to do, and do nothing."""
+
+    epochs: int | None = None
+    """Passed to train, like the next three; by default the paper's 20."""
+    batch_size: int | None = None
+    """Posts per step and GPU."""
+    num_gpus: int | None = None
+    """GPUs of a job, 0 for the CPU; jobs that use GPUs run one at a time."""
+    train_args: str = ""
+    """More flags for train, in quotes; each method gets those that it knows (--word_dim ...)."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which checkpoint is evaluated; last where validation posts are few."""
+    jobs: int | None = None
+    """Runs at once on the CPU, each with its share of the cores; default 1, and 2 with --smoke."""
+
+    source: Literal["crawl"] | None = None
+    """To build missing views of a root that has none: see scripts.build_dataset."""
+    input: Path | None = None
+    """Likewise: the posts."""
+    build_args: str = ""
+    """Likewise: more flags of scripts.build_dataset, in quotes."""
+    images: Path | None = None
+    """To extract missing image features: the folder with the images."""
+    weights: str | None = None
+    """Likewise: the weight file of the network, or random."""
+
+    smoke: bool = False
+    """Make a toy world in --out, and fill both tables from it at a small size."""
+    tiny: bool = False
+    """With --smoke: the smallest size at which everything still runs; its numbers mean nothing."""
+
+    @property
+    def root(self) -> Path:
+        """The data root."""
+        return self.out / "data" if self.smoke else self.data_dir or Path("data")
+
+    @property
+    def parallel(self) -> int:
+        """Runs at once."""
+        return self.jobs or (2 if self.smoke else 1)
+
+    def tables(self) -> list[Table]:
+        """The tables of results to fill, cut down to the rows and splits that are asked for."""
+        numbers = [self.table] if self.table else list(TABLES)
+        return [self._cut(TABLES[number]) for number in numbers if number in TABLES]
+
+    def _cut(self, table: Table) -> Table:
+        rows = tuple(row for row in table.rows if not self.only or row.preset in self.only)
+        splits = tuple(split for split in table.splits if not self.splits or split in self.splits)
+        return table.reduced(rows, splits)
+
+    def check(self) -> None:
+        """Refuses flags that do not fit together.
+
+        Raises:
+            UserError: names the flag.
+        """
+        if self.table is None and not self.smoke:
+            raise UserError("no table chosen: give --table 1, 2 or 3 (or --smoke for 2 and 3)")
+        if self.tiny and not self.smoke:
+            raise UserError("--tiny is a size of --smoke: give both")
+        for name in ("seeds", "jobs", "epochs", "batch_size"):
+            check_range(name, getattr(self, name), 1)
+        check_range("num_gpus", self.num_gpus, 0)
+        if self.parallel > 1 and self.num_gpus:
+            raise UserError(f"--jobs {self.parallel} is for the CPU: on GPUs, one job at a time")
+        self._check_smoke()
+        self._check_rows()
+
+    def _check_smoke(self) -> None:
+        if not self.smoke:
+            return
+        if self.table == 1:
+            raise UserError("--smoke fills tables 2 and 3: leave out --table 1")
+        own = ("data_dir", "source", "input", "images", "weights")
+        given = [f"--{name}" for name in own if getattr(self, name) is not None]
+        given += [f"--{name}" for name in ("build_args", "train_args") if getattr(self, name)]
+        if given:
+            raise UserError(f"--smoke makes its own data and sizes: leave out {', '.join(given)}")
+
+    def _check_rows(self) -> None:
+        tables = [TABLES[self.table]] if self.table in TABLES else list(TABLES.values())
+        known = dict.fromkeys(row.preset for table in tables for row in table.rows)
+        for name in self.only:
+            if name not in known:
+                raise UserError(f"--only: no row '{name}'; the rows are {', '.join(known)}")
+        if any(not table.splits for table in self.tables()):
+            raise UserError(
+                f"--splits {' '.join(self.splits)}: Table 2 is split by users; give users as well"
+            )
+
+
+def threads(parallel: int) -> dict[str, str]:
+    """The environment that gives each of several jobs its share of the cores."""
+    share = max(1, (os.cpu_count() or 1) // parallel)
+    names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
+    return dict.fromkeys(names, str(share)) if parallel > 1 else {}
+
+
+def known_flags(preset: str) -> set[str]:
+    """The names of train's settings for a method."""
+    sections = (DataConfig, type(find_preset(preset).model), TrainConfig)
+    return {field.name for section in sections for field in fields(section)}
+
+
+def flags_for(preset: str, train_args: str) -> list[str]:
+    """Those of the flags that this method knows, in their order.
+
+    >>> flags_for("show-tell", "--hidden_dim 8 --channels 9 --fast")
+    ['--hidden_dim', '8', '--fast']
+    """
+    known = known_flags(preset)
+    return [part for group in _groups(train_args) if _name(group) in known for part in group]
+
+
+def check_flags(presets: Iterable[str], train_args: str) -> None:
+    """Refuses train flags that no method has, or that this command sets itself.
+
+    Raises:
+        UserError: names the flag.
+    """
+    known = set().union(*(known_flags(preset) for preset in presets))
+    for group in _groups(train_args):
+        name = _name(group)
+        if name in SET_HERE:
+            raise UserError(f"--train_args has --{name}, which scripts.reproduce sets by itself")
+        if name not in known:
+            raise UserError(f"--train_args has --{name}, which none of the chosen methods knows")
+
+
+def _groups(text: str) -> list[list[str]]:
+    """Cuts a command line into flags, each with its values."""
+    groups: list[list[str]] = []
+    for part in shlex.split(text):
+        if part.startswith("--"):
+            groups.append([part])
+        elif groups:
+            groups[-1].append(part)
+        else:
+            raise UserError(f"--train_args begins with {part!r}; expected a flag such as --fast")
+    return groups
+
+
+def _name(group: list[str]) -> str:
+    """The setting that a flag sets: of `--no_fast` or `--no-fast`, it is `fast`."""
+    name = group[0].split("=")[0].removeprefix("--").replace("-", "_")
+    return name.removeprefix("no_")
