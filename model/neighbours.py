@@ -26,7 +26,6 @@ class Subset(Protocol):
     user: np.ndarray
     image_row: np.ndarray
     context_ids: np.ndarray
-    context_length: np.ndarray
 
 
 class Posts(Protocol):
@@ -43,7 +42,6 @@ class UserWords(Protocol):
 
     user: np.ndarray
     ids: np.ndarray
-    length: np.ndarray
 
 
 def find_neighbours(
@@ -143,19 +141,17 @@ def _posts_of_alike(
 def _overlaps(queries: Posts, user_words: UserWords) -> Iterator[np.ndarray]:
     """Yields of each query how many words it shares with each user: [K]."""
     size = 1 + int(user_words.ids.max(initial=0))
-    known = _sets(user_words.ids, user_words.length, size).T
+    known = _sets(user_words.ids, size).T
     step = max(1, _BLOCK // max(1, len(user_words.user)))
     for start in range(0, len(queries.rows), step):
         rows = queries.rows[start : start + step]
         ids = queries.subset.context_ids[rows, : queries.user_words]
-        length = np.minimum(queries.subset.context_length[rows], queries.user_words)
-        yield from (_sets(ids, length, size) @ known).toarray()
+        yield from (_sets(ids, size) @ known).toarray()
 
 
-def _sets(ids: np.ndarray, length: np.ndarray, size: int) -> csr_array:
-    """Sets of words as rows of zeros and ones: ids [N, W] to [N, size]; larger ids are left out."""
-    filled = np.arange(ids.shape[1]) < length[:, np.newaxis]
-    row, column = np.nonzero(filled & (ids < size))
+def _sets(ids: np.ndarray, size: int) -> csr_array:
+    """Sets of words, 0 padded [N, W], as rows of zeros and ones [N, size]; others are left out."""
+    row, column = np.nonzero((ids > 0) & (ids < size))
     ones = np.ones(len(row), np.int32)
     sets = csr_array((ones, (row, ids[row, column])), shape=(len(ids), size))
     sets.data[:] = 1  # a word that stands twice in a list is once in its set
