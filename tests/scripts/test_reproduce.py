@@ -1,0 +1,323 @@
+"""Planning, running, resuming, failing and printing, with a fake runner that learns nothing."""
+
+import csv
+import dataclasses
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from configuration import PRESETS, parse_config
+from scripts import reproduce
+from scripts.reproduction import prepare, smoke
+from scripts.reproduction.options import Options, check_flags, flags_for
+from scripts.reproduction.plan import Run, is_done, make_job, runs_of
+from scripts.reproduction.results import Measured, as_cell, leak_grid
+from scripts.reproduction.tables import FULL, TABLES, read_reported
+from tests import small_world
+from utils.errors import UserError
+from utils.files import write_json
+
+METRICS = {"F1": 0.5, "Bleu_1": 0.25, "CIDEr": 0.75, "METEOR": 0.125, "ROUGE_L": 0.375}
+METRICS |= {f"Bleu_{n}": 0.1 / n for n in (2, 3, 4)}
+
+
+class FakeProcesses:
+    """Does to the run folder what train and eval would, without learning anything."""
+
+    def __init__(self, fail: str = "", interrupt_at: float = math.inf):
+        self.commands: list[tuple[str, ...]] = []
+        self._fail, self._interrupt_at = fail, interrupt_at
+
+    def __call__(self, command, log):
+        self.commands.append(tuple(command[2:]))
+        if len(self.commands) >= self._interrupt_at:
+            raise KeyboardInterrupt
+        values = dict(zip(command[3::2], command[4::2], strict=False))
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if self._fail and self._fail in values.get("--run_dir", ""):
+            log.write_text("fine so far\nerror: the disk is full\n\n")
+            return 2
+        if command[2] == "train":
+            train(command[3:])
+        elif command[2] == "eval":
+            evaluate(values["--run_dir"])
+        return 0
+
+    def stop(self):
+        pass
+
+    def count(self, module):
+        return sum(command[0] == module for command in self.commands)
+
+
+def train(arguments):
+    config = parse_config(list(arguments))
+    folder = config.run_dir
+    if config.model.learns:
+        write(folder / "checkpoints" / "7" / "state.json", {})
+    write(folder / "configuration.json", config.to_dict())
+
+
+def evaluate(folder):
+    seed = int(folder[-1])
+    write(Path(folder) / "metrics.json", {k: v + seed / 10 for k, v in METRICS.items()})
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, value)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data root with both tasks' views and pool5 features."""
+    return small_world.make_world(tmp_path / "data")
+
+
+@pytest.fixture
+def options(tmp_path, root):
+    """Table 2, of three methods, without the leak (the small world has no view for it)."""
+    only = (FULL, "1nn-im", "seq2seq")
+    out = tmp_path / "out"
+    return Options(table=2, data_dir=root, out=out, only=only, leak=False, epochs=3)
+
+
+def test_every_reported_number_has_a_row_and_every_row_a_preset():
+    reported = read_reported()
+    for number, table in TABLES.items():
+        presets = [row.preset for row in table.rows]
+        assert set(presets) <= set(PRESETS) and len(set(presets)) == len(presets)
+        assert set(reported[f"table_{number}"]) == set(table.splits)
+        for numbers in reported[f"table_{number}"].values():
+            assert [name for name in presets if name in numbers] == list(numbers)
+            assert len(numbers) == 13  # as many rows as the paper's tables have
+            assert all(set(row) == set(table.metrics) for row in numbers.values())
+
+
+def test_reported_numbers_are_those_of_the_paper():
+    reported = read_reported()
+    best = reported["table_2"]["users"][FULL]
+    assert list(best.values()) == [0.171, 0.068, 0.029, 0.013, 0.064, 0.214, 0.177]
+    assert reported["table_3"]["users"]["1nn-usrim"] == {"F1": 0.109}
+    assert reported["table_3"]["posts"]["1nn-usrim"] == {"F1": 0.380}
+
+
+def test_the_whole_smoke_has_all_rows_splits_and_seeds():
+    runs = [run for table in TABLES.values() for run in runs_of(table, smoke.WHOLE.seeds_of, True)]
+    # 15 and 2 x 16 rows, 4 of them with two more seeds, and the leak with 3.
+    assert len(runs) == len(set(runs)) == (15 + 4 * 2 + 3) + 2 * (16 + 4 * 2 + 3)
+    assert Run(FULL, "hashtag", "posts", "all", 2) in runs
+    assert Run("seq2seq", "hashtag", "posts", "others", 1) not in runs
+
+
+def test_each_method_gets_the_flags_that_it_knows():
+    given = "--word_dim 8 --hidden_dim=9 --channels 4 --no_fast --report_every 5"
+    assert flags_for(FULL, given) == (
+        ["--word_dim", "8", "--channels", "4", "--no_fast", "--report_every", "5"]
+    )
+    assert flags_for("show-tell", given)[:3] == ["--word_dim", "8", "--hidden_dim=9"]
+    check_flags([FULL, "show-tell"], given)
+    for bad, words in {
+        "--hiden_dim 9": "--hiden_dim, which none",
+        "--seed 4": "--seed, which scripts.reproduce sets",
+        "fast": "begins with 'fast'",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            check_flags([FULL], bad)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", [smoke.WHOLE, smoke.TINY])
+def test_train_takes_the_planned_flags(preset, size):
+    run = Run(preset, "hashtag", "posts", "all", 2)
+    train_command, eval_command = make_job(run, Options(smoke=True), size.sizes).commands
+    config = parse_config(list(train_command[3:]))
+    assert (config.preset, config.data.task, config.data.split) == (preset, "hashtag", "posts")
+    assert (config.data.context, config.train.seed) == ("all", 2)
+    assert str(config.run_dir) == eval_command[4]
+    if config.model.learns:
+        assert (config.train.epochs, config.train.num_gpus) == (size.epochs, 0)
+        assert getattr(config.model, "word_dim", None) in (12, 64)
+
+
+def test_runs_everything_once_and_prints_it_beside_the_paper(options, capsys):
+    processes = FakeProcesses()
+    assert reproduce.reproduce(options, processes) == {}
+    assert processes.count("train") == processes.count("eval") == 3
+    printed = capsys.readouterr().out
+    assert re.search(r"\[3/3\] csmn-p5-caption-users-others-seed0: done in \d+:\d\d;", printed)
+    first = re.search(r"^seq2seq +(.*)$", printed, re.M).group(1).split()
+    assert first[:4] == ["0.250", "0.050", "0.050", "0.012"]
+    again = FakeProcesses()
+    reproduce.reproduce(options, again)
+    assert again.commands == []
+
+
+def test_files_say_the_same(options):
+    options = dataclasses.replace(options, seeds=3)
+    reproduce.reproduce(options, FakeProcesses())
+    with open(options.out / "table2.csv", newline="") as file:
+        rows = {row["preset"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["seq2seq", "1nn-im", FULL]
+    ours = rows[FULL]
+    assert math.isclose(float(ours["CIDEr users"]), 0.85) and ours["CIDEr users seeds"] == "3"
+    assert math.isclose(float(ours["CIDEr users std"]), 0.1)
+    assert ours["CIDEr users paper"] == "0.214"
+    for ending in ("txt", "md", "tex"):
+        text = (options.out / f"table2.{ending}").read_text()
+        assert ("0.850$\\pm$0.100" if ending == "tex" else "0.850±0.100") in text
+    assert (options.out / "table2.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_failing_method_leaves_the_others_alone(options, capsys):
+    failed = reproduce.reproduce(options, FakeProcesses(fail="seq2seq"))
+    assert list(failed) == ["seq2seq-caption-users-others-seed0"]
+    printed = capsys.readouterr().out
+    assert "error: the disk is full (log: " in printed
+    cells = re.search(r"^seq2seq +(.*)$", printed, re.M).group(1).split()
+    assert cells[:2] == ["failed", "0.050"]
+    assert re.search(r"^CSMN-P5 +0.250", printed, re.M)
+    with pytest.raises(SystemExit) as ended:
+        reproduce.print_done(failed, options)
+    assert ended.value.code == 1
+
+
+def test_goes_on_after_an_interruption(options):
+    with pytest.raises(KeyboardInterrupt):
+        reproduce.reproduce(options, FakeProcesses(interrupt_at=4))  # the second eval
+    rest = FakeProcesses()
+    reproduce.reproduce(options, rest)
+    assert [command[0] for command in rest.commands] == ["train", "eval"] * 2
+
+
+def test_more_epochs_go_on_and_other_settings_are_refused(options):
+    reproduce.reproduce(options, FakeProcesses())
+    more = dataclasses.replace(options, epochs=5)
+    again = FakeProcesses()
+    reproduce.reproduce(more, again)
+    assert again.count("train") == 2  # not the search, which has no epochs
+    for change in ({"epochs": 4}, {"epochs": 5, "batch_size": 9}):
+        with pytest.raises(UserError, match=r"was run with other settings .*(5, not 4|200, not 9)"):
+            reproduce.reproduce(dataclasses.replace(options, **change), FakeProcesses())
+
+
+def test_a_run_without_its_evaluation_or_trained_after_it_is_not_done(options):
+    reproduce.reproduce(options, FakeProcesses())
+    job = make_job(Run(FULL, "caption", "users", "others", 0), options)
+    assert is_done(job, options.root)
+    write(job.folder / "checkpoints" / "9" / "state.json", {})
+    assert not is_done(job, options.root)
+    job.metrics.unlink()
+    assert not is_done(job, options.root)
+
+
+def test_runs_of_another_vocabulary_are_refused(options):
+    reproduce.reproduce(options, FakeProcesses())
+    job = make_job(Run(FULL, "caption", "users", "others", 0), options)
+    recorded = json.loads((job.folder / "configuration.json").read_text())
+    write(job.folder / "configuration.json", recorded | {"vocabulary_sha256": "of other words"})
+    with pytest.raises(UserError, match="vocabulary_sha256 of other wor, not "):
+        is_done(job, options.root)
+
+
+def test_the_last_checkpoint_has_metrics_of_its_own(options):
+    options = dataclasses.replace(options, checkpoint="last")
+    trained = make_job(Run(FULL, "hashtag", "users", "others", 0), options)
+    searched = make_job(Run("1nn-im", "hashtag", "users", "others", 0), options)
+    assert trained.commands[1][-2:] == ("--checkpoint", "last")
+    assert trained.metrics.name == "metrics-last.json"
+    assert searched.metrics.name == "metrics.json"
+
+
+def test_missing_views_are_built_as_those_that_are_there(tmp_path, root):
+    view = root / "hashtag-users-others" / "view.json"
+    described = json.loads(view.read_text())
+    made = "python -m scripts.build_dataset --source crawl --input 'my posts' --task hashtag"
+    described["settings"]["command"] = f"{made} --min_posts 7 --language=none --out elsewhere"
+    view.write_text(json.dumps(described))
+    wanted = [("hashtag", "users", "others"), ("hashtag", "posts", "all")]
+    [command] = prepare.build_commands(root, wanted, Options(table=3))
+    assert command[2:] == (
+        *("scripts.build_dataset", "--source", "crawl", "--input", "my posts"),
+        *("--language", "none", "--min_posts", "7"),
+        *("--task", "hashtag", "--split", "posts", "--context", "all", "--out", str(root)),
+    )
+    with pytest.raises(UserError, match="give --source and --input"):
+        prepare.build_commands(tmp_path / "none", wanted, Options(table=3))
+
+
+def test_only_missing_features_are_extracted(root, tmp_path):
+    images = Options(table=2, images=tmp_path, weights="random")
+    assert prepare.extract_commands(root, ["pool5"], Options(table=2)) == []
+    [command] = prepare.extract_commands(root, ["pool5", "res5c"], images)
+    assert command[-2:] == ("--layer", "res5c")
+    with pytest.raises(UserError, match=r"lacks features of some images \(res5c\): give --images"):
+        prepare.extract_commands(root, ["pool5", "res5c"], Options(table=2))
+    with open(root / "images.txt", "a") as file:
+        file.write("new.jpg\n")
+    assert not prepare.has_features(root, "pool5")
+
+
+def test_dry_run_does_nothing_and_prints_what_would_be_done(options, capsys):
+    processes = FakeProcesses()
+    reproduce.reproduce(dataclasses.replace(options, dry_run=True), processes)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == ["train", "eval"] * 3
+    assert processes.commands == [] and not options.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "no table chosen"),
+        ({"table": 1, "smoke": True}, "leave out --table 1"),
+        ({"table": 2, "tiny": True}, "give both"),
+        ({"table": 2, "only": ("csmn-separate-p5",)}, "no row 'csmn-separate-p5'"),
+        ({"table": 2, "splits": ("posts",)}, "Table 2 is split by users"),
+        ({"table": 3, "jobs": 2, "num_gpus": 1}, "on GPUs, one job at a time"),
+        ({"table": 3, "seeds": 0}, "--seeds is 0"),
+        ({"smoke": True, "train_args": "--fast"}, "leave out --train_args"),
+    ],
+)
+def test_flags_that_do_not_fit_together(settings, words):
+    with pytest.raises(UserError, match=words):
+        Options(**settings).check()
+
+
+def measured(*values, metric="F1", failed=False):
+    return Measured([{metric: value} for value in values], failed)
+
+
+def test_cells():
+    assert as_cell(measured(0.5), "F1") == "0.500"
+    assert as_cell(measured(0.4, 0.6), "F1") == "0.500±0.141"
+    assert as_cell(measured(0.4, failed=True), "F1") == "failed"
+    assert as_cell(measured(None), "F1") == "not finite"
+    assert as_cell(None, "F1") == "-"
+
+
+def test_the_leak_is_the_difference_of_the_same_seeds():
+    table = TABLES[3].reduced(TABLES[3].rows, ("users",))
+    results = {
+        ("hashtag", FULL, "users", "others"): measured(0.2, 0.4),
+        ("hashtag", FULL, "users", "all"): measured(0.3, 0.5),
+    }
+    [row] = leak_grid(table, results).rows
+    assert row == ["F1 users", "0.300±0.141", "0.400±0.141", "+0.100±0.000"]
+
+
+@pytest.mark.parametrize(
+    ("full", "less", "ceilings", "verdict"),
+    [
+        ((0.8, 0.9), (0.5, 0.6), (0.9, 0.6), "yes"),
+        ((0.5, 0.9), (0.5, 0.7), (0.9, 0.6), "NO"),  # 0.1 above, 0.32 apart
+        ((0.5,), (0.6,), (0.9, 0.6), "NO"),
+        ((0.5,), (0.6,), (0.9, 0.9), "equal ceilings"),
+        ((), (0.6,), (0.9, 0.6), "NO"),
+    ],
+)
+def test_order_must_exceed_the_spread(full, less, ceilings, verdict):
+    assert smoke.compare(measured(*full), measured(*less), "F1", list(ceilings))[-1] == verdict
