@@ -68,5 +68,6 @@ def _sides(count: int, pair: int, extra: list[int], rng: random.Random) -> list[
 def _distinct_ids(count: int, rng: random.Random) -> list[str]:
     ids: dict[str, None] = {}
     while len(ids) < count:
-        ids[f"{rng.getrandbits(ID_BITS):0{ID_BITS // 4}x}"] = None
+        # The letter keeps spreadsheets from taking digits, or digits around an e, for a number.
+        ids[f"q{rng.getrandbits(ID_BITS):0{ID_BITS // 4}x}"] = None
     return list(ids)

@@ -97,7 +97,7 @@ def wilson(hits: float, total: int) -> tuple[float, float]:
     """The 95% interval of a share, as Wilson (1927) has it; it never leaves 0 to 1.
 
     >>> [round(end, 4) for end in wilson(201, 300)]
-    [0.6149, 0.7209]
+    [0.6149, 0.7208]
     """
     if not total:
         return math.nan, math.nan
