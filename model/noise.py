@@ -18,7 +18,7 @@ def uniform(key: int | tf.Tensor, rows: tf.Tensor, shape: Sequence[int]) -> tf.T
     """
     draw = lambda row: tf.random.stateless_uniform(shape, tf.stack([key, row]))  # noqa: E731
     numbers = tf.map_fn(draw, rows, fn_output_signature=tf.float32)
-    return tf.ensure_shape(numbers, [None, *shape])
+    return tf.reshape(numbers, [tf.size(rows), *shape])  # without rows, map_fn knows no shape
 
 
 def dropout_masks(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from model.captioner import EOS, GO
 from model.decoding import decode, most_probable_words
-from tests.model.tiny import make, make_batch, take
+from tests.model.captioners import make, make_batch, take
 
 
 class Table(NamedTuple):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from model.released import from_released, read_released_checkpoint, released_names
-from tests.model.tiny import make
+from tests.model.captioners import make
 
 
 def write_checkpoint(path, arrays):

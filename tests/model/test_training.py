@@ -12,7 +12,7 @@ from model.decoding import decode
 from model.evaluation import decode_subset, teacher_forced_posts, teacher_forced_scores
 from model.optimizer import Adam
 from model.training import StepOptions, make_train_step
-from tests.model.tiny import VARIANTS, make, make_batch, take
+from tests.model.captioners import VARIANTS, make, make_batch, take
 
 ROOT = Path(__file__).parents[2]
 DEVICE = tf.distribute.OneDeviceStrategy("/cpu:0")

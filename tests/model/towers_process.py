@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from model.optimizer import Adam
 from model.training import StepOptions, make_train_step
-from tests.model.tiny import make, make_batch
+from tests.model.captioners import make, make_batch
 
 STEPS, POSTS = 4, 7  # uneven parts: 4 and 3, and an empty part in the last step
 

@@ -1,0 +1,135 @@
+"""The table of captioners at tiny sizes, and batches for them.
+
+Every size differs, so that a swapped axis shows. Numbers of parameters are written out from the
+papers' equations.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from model.attend_tell import AttendTell
+from model.captioner import Batch, Captioner
+from model.csmn import CSMN
+from model.seq2seq import Seq2Seq
+from model.show_tell import ShowTell
+
+V, IMAGE, CELLS, USER, WORDS = 29, 13, 9, 8, 7
+E, D, C = 11, 10, 6  # CSMN: word, memory, channels
+H, A = 10, 12  # the others: hidden, attention
+
+CNN = (3 + 4 + 5) * D * C + 3 * C
+
+
+def _csmn(readers: int, width: int, image: bool = True, query: int = E) -> int:
+    """Memories, query, readers and output layers of equations (1)-(12)."""
+    memories = image * 2 * (IMAGE * D + D) + 3 * V * E + (E * D + D)
+    return memories + (query * D + D) + readers + width * width + width + width * V + V
+
+
+def _single(width: int) -> int:
+    return D * width + width
+
+
+def _lstm(inputs: int) -> int:
+    return 4 * (inputs * H + H * H + H)
+
+
+class Entry(NamedTuple):
+    kind: type
+    values: dict
+    count: int  # parameters
+
+
+_CSMN = {
+    "image_dim": IMAGE,
+    "image_slots": 1,
+    "user_slots": USER,
+    "word_dim": E,
+    "memory_dim": D,
+    "channels": C,
+}
+_CELLS = {"image_slots": CELLS}
+_RELEASED = {"spec": "released"}
+VARIANTS = {
+    "p5": ({}, _csmn(2 * CNN + _single(3 * C), 9 * C)),
+    "r5c": (_CELLS, _csmn(3 * CNN, 9 * C)),
+    "noimage": ({"image_slots": 0}, _csmn(2 * CNN, 6 * C, image=False)),
+    "nocnn": ({"memory_cnn": False}, _csmn(0, 3 * D)),
+    "nouc": ({"user_context": False}, _csmn(CNN + _single(3 * C), 6 * C)),
+    "nowo": ({"word_memory": False}, _csmn(CNN + _single(3 * C), 6 * C)),
+    "nowo-noquery": (
+        {"word_memory": False, "word_query": False},
+        _csmn(CNN + _single(3 * C), 6 * C),
+    ),
+    "released": (_RELEASED, _csmn(2 * CNN + _single(6 * C), 6 * C, query=D)),
+    "released-r5c": (_RELEASED | _CELLS, _csmn(3 * CNN, 9 * C, query=D)),
+    "released-nouc": (
+        _RELEASED | {"user_context": False},
+        _csmn(CNN + _single(3 * C), 3 * C, query=D),
+    ),
+    "released-nocnn": (_RELEASED | {"memory_cnn": False}, _csmn(_single(2 * D), 2 * D, query=D)),
+}
+BASELINES = {
+    "show-tell": Entry(
+        ShowTell,
+        {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H},
+        (IMAGE * E + E) + V * E + _lstm(E) + (H * V + V),
+    ),
+    "attend-tell": Entry(
+        AttendTell,
+        {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H, "attention_dim": A} | _CELLS,
+        2 * (IMAGE * H + H)  # the first state
+        + (IMAGE * A + H * A + A + A)  # attention
+        + (H + 1)  # its gate
+        + (V * E + _lstm(E + IMAGE))
+        + (H * E + IMAGE * E + E * V + V),
+    ),
+    "seq2seq": Entry(
+        Seq2Seq,
+        {"user_slots": USER, "word_dim": E, "hidden_dim": H},
+        (V * E + _lstm(E) + 2 * _lstm(H))
+        + (V * E + _lstm(E + H) + 2 * _lstm(H))
+        + (2 * H * H + H)  # attention
+        + (2 * H * V + V),
+    ),
+}
+CAPTIONERS = {
+    name: Entry(CSMN, _CSMN | changes, count) for name, (changes, count) in VARIANTS.items()
+} | BASELINES
+
+
+def make(name: str = "p5", **changes) -> Captioner:
+    """The captioner of that name; `changes` replace its values."""
+    entry = CAPTIONERS[name]
+    return entry.kind(**{"vocab_size": V, "word_slots": WORDS, **entry.values, **changes})
+
+
+def make_batch(model: Captioner, posts: int = 5, seed: int = 0) -> Batch:
+    """The longest and the shortest caption and context, then others."""
+    generator = np.random.default_rng(seed)
+    longest, vocabulary = model.word_slots - 1, model.vocab_size
+    user_slots = getattr(model, "user_slots", USER)
+    images = getattr(model, "image_slots", 1), getattr(model, "image_dim", IMAGE)
+    lengths = generator.integers(1, longest + 1, posts)
+    lengths[: min(2, posts)] = [longest, 1][: min(2, posts)]
+    context_lengths = generator.integers(0, user_slots + 1, posts)
+    context_lengths[: min(2, posts)] = [user_slots, 0][: min(2, posts)]
+    words = generator.integers(4, vocabulary, (posts, longest))
+    users = generator.integers(4, vocabulary, (posts, user_slots))
+    arrays = {
+        "image": generator.normal(size=(posts, *images)),
+        "context": np.where(np.arange(user_slots) < context_lengths[:, None], users, 0),
+        "context_length": context_lengths,
+        "caption": np.where(np.arange(longest) < lengths[:, None], words, 0),
+        "caption_length": lengths,
+        "row": np.arange(posts),
+    }
+    kinds = {"image": tf.float32}
+    return {name: tf.constant(v, kinds.get(name, tf.int32)) for name, v in arrays.items()}
+
+
+def take(batch: Batch, rows) -> Batch:
+    """The posts at `rows`."""
+    return {name: tf.gather(value, rows) for name, value in batch.items()}
