@@ -52,7 +52,8 @@ def reproduce(options: Options, processes: Processes) -> dict[str, str]:
     if options.dry_run:
         print_commands(made for job in left for made in job.commands)
         return {}
-    print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done already", flush=True)
+    if jobs:
+        print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done already", flush=True)
     failed = run_jobs(left, processes, options.parallel, print_line, stop=processes.stop)
     report(tables, collect(jobs, failed), options)
     return failed

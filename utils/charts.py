@@ -64,8 +64,14 @@ def _draw_panel(axis, heading: str, series: Mapping, rows: list[str]) -> None:
         )
     axis.set_title(heading, fontsize=10)
     axis.set_xlim(left=0)
+    axis.xaxis.set_major_formatter(lambda number, _: _short(number))
     axis.tick_params(axis="x", labelsize=8)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", color="#e1e4ea", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _short(number: float) -> str:
+    """Of a scale: 0.25, 4000, 200k."""
+    return f"{number:g}" if number < 10_000 else f"{number / 1000:,.0f}k"
