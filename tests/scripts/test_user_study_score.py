@@ -142,12 +142,14 @@ def test_files_that_cannot_be_trusted_are_refused(study, tmp_path):
             score(tmp_path, study, path)
 
 
-def test_an_unknown_question_with_a_right_checksum_is_refused(study, tmp_path):
+@pytest.mark.parametrize("which", ["unknown", "of another page"])
+def test_a_question_that_the_page_has_not_is_refused(study, tmp_path, which):
     path = saved_page(tmp_path / "page.json", study, 1)
     values = json.loads(path.read_text())
-    lines = [values["study"], "1", values["saved"], "q00 1"]
-    edited(path, answers={"q00": "1"}, crc32=f"{zlib.crc32(chr(10).join(lines).encode()):08x}")
-    with pytest.raises(UserError, match="answers a question 'q00' that page 1 has not"):
+    id_ = pages_of(study)[1]["questions"][0]["id"] if which == "of another page" else "q00"
+    lines = [values["study"], "1", values["saved"], f"{id_} 1"]
+    edited(path, answers={id_: "1"}, crc32=f"{zlib.crc32(chr(10).join(lines).encode()):08x}")
+    with pytest.raises(UserError, match=f"answers a question '{id_}' that page 1 has not"):
         score(tmp_path, study, path)
 
 
