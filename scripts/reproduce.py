@@ -13,19 +13,18 @@ import sys
 from collections.abc import Sequence
 
 from scripts.reproduction import dataset_table, prepare, smoke
-from scripts.reproduction.options import Options, check_flags, threads
+from scripts.reproduction.options import Options, check_flags, parse_options, threads
 from scripts.reproduction.plan import Job, is_done, make_job, runs_of
 from scripts.reproduction.results import Results, collect, write_results
 from scripts.reproduction.runner import Processes, run_jobs
 from scripts.reproduction.tables import Table, read_reported
-from utils.command_line import parse
 from utils.errors import run_command
 from utils.files import write_text
 
 
 def main() -> None:
     """Plan, preparation, runs, tables."""
-    options = parse(Options)
+    options = parse_options()
     options.check()
     processes = Processes(threads(options.parallel))
     print_done(reproduce(options, processes), options)

@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 from configuration import DataConfig, TrainConfig, find_preset
 from scripts.reproduction.tables import TABLES, Table
 from utils.checks import check_range
+from utils.command_line import parse
 from utils.errors import UserError
 
 # Each run's own, or a flag of this command.
@@ -139,6 +141,19 @@ class Options:
             raise UserError(
                 f"--splits {' '.join(self.splits)}: Table 2 is split by users; give users as well"
             )
+
+
+def parse_options(args: Sequence[str] | None = None) -> Options:
+    """Reads the command line; `--train_args "--fast"` is one flag and its value.
+
+    A parser takes every word that begins with two dashes for a flag, so the value is tied to it.
+    """
+    words, tied = iter(sys.argv[1:] if args is None else args), []
+    for word in words:
+        if word.replace("-", "_") in ("__train_args", "__build_args"):
+            word = f"{word}={next(words, '')}"
+        tied.append(word)
+    return parse(Options, args=tied)
 
 
 def threads(parallel: int) -> dict[str, str]:

@@ -5,14 +5,15 @@ import dataclasses
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from configuration import PRESETS, parse_config
 from scripts import reproduce
-from scripts.reproduction import prepare, smoke
-from scripts.reproduction.options import Options, check_flags, flags_for
+from scripts.reproduction import dataset_table, prepare, smoke
+from scripts.reproduction.options import Options, check_flags, flags_for, parse_options
 from scripts.reproduction.plan import Run, is_done, make_job, runs_of
 from scripts.reproduction.results import Measured, as_cell, leak_grid
 from scripts.reproduction.tables import FULL, TABLES, read_reported
@@ -127,6 +128,13 @@ def test_each_method_gets_the_flags_that_it_knows():
     }.items():
         with pytest.raises(UserError, match=words):
             check_flags([FULL], bad)
+
+
+def test_flags_within_a_flag():
+    options = parse_options(
+        ["--table", "3", "--train_args", "--fast --word_dim 8", "--build-args=--min_posts 5"]
+    )
+    assert (options.train_args, options.build_args) == ("--fast --word_dim 8", "--min_posts 5")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -285,6 +293,45 @@ def test_dry_run_does_nothing_and_prints_what_would_be_done(options, capsys):
 def test_flags_that_do_not_fit_together(settings, words):
     with pytest.raises(UserError, match=words):
         Options(**settings).check()
+
+
+def test_table_1_from_the_reports_of_the_views(tmp_path, root, capsys):
+    for task, other, posts in (("caption", None, 1_500), ("hashtag", "caption-users-others", 900)):
+        numbers = {"posts": posts, "users": 7, "posts_per_user_average": 214.29}
+        numbers |= {"posts_per_user_median": 210, "words_per_post_average": 8.125}
+        report = {"statistics": numbers | {"words_per_post_median": 8.0}}
+        report["both_tasks"] = {"posts": 2_000, "users": 9, "other_view": other}
+        write(root / f"{task}-users-others" / "report.json", report)
+    processes, out = FakeProcesses(), tmp_path / "out"
+    reproduce.reproduce(Options(table=1, data_dir=root, out=out), processes)
+    assert processes.commands == []
+    rows = {line[:16].strip(): line[16:].split() for line in capsys.readouterr().out.splitlines()}
+    wanted = "1,500 721,176 7 4,820 214.3 (210) 149.6 (118) 8.12 (8) 8.55 (8)"
+    assert " ".join(rows["caption"]) == wanted
+    assert rows["hashtag"][:2] == ["900", "518,116"]
+    assert rows["unique over both"] == ["2,000", "1,124,815", "9", "6,315", *"----"]
+    with open(out / "table1.csv", newline="") as file:
+        caption = next(csv.DictReader(file))
+    assert (caption["words_per_post_average"], caption["words_per_post_average paper"]) == (
+        "8.125",
+        "8.55",
+    )
+    assert {path.suffix for path in out.iterdir()} == {".txt", ".md", ".tex", ".csv", ".png"}
+
+
+def test_table_1_takes_whatever_view_of_a_task_is_there(tmp_path):
+    root = small_world.make_view(tmp_path, "caption").parent
+    (root / "caption-users-others").rename(root / "caption-posts-all")
+    assert dataset_table.views_of_tasks(root) == [
+        ("caption", "posts", "all"),
+        ("hashtag", "users", "others"),
+    ]
+
+
+def test_one_of_several_networks_is_left_to_train(root):
+    for path in (root / "features").iterdir():
+        shutil.copy(path, path.with_name(path.name.replace("toy-", "other-")))
+    assert prepare.has_features(root, "pool5") and not prepare.has_features(root, "res5c")
 
 
 def measured(*values, metric="F1", failed=False):
