@@ -95,7 +95,8 @@ class Options:
     def tables(self) -> list[Table]:
         """The tables of results to fill, cut down to the rows and splits that are asked for."""
         numbers = [self.table] if self.table else list(TABLES)
-        return [self._cut(TABLES[number]) for number in numbers if number in TABLES]
+        cut = [self._cut(TABLES[number]) for number in numbers if number in TABLES]
+        return [table for table in cut if table.rows]
 
     def _cut(self, table: Table) -> Table:
         rows = tuple(row for row in table.rows if not self.only or row.preset in self.only)

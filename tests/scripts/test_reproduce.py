@@ -130,6 +130,30 @@ def test_each_method_gets_the_flags_that_it_knows():
             check_flags([FULL], bad)
 
 
+def test_a_table_without_any_of_the_rows_is_left_out():
+    tables = Options(smoke=True, only=("csmn-separate-p5",)).tables()
+    assert [(table.number, len(table.rows)) for table in tables] == [(3, 1)]
+
+
+def test_the_smoke_fails_where_the_order_is_not_that_of_the_rules(tmp_path, capsys):
+    (tmp_path / "world").mkdir()
+    best = {"full": 0.9, "no_user": 0.6, "no_word": 0.9, "no_image": 0.6}
+    ceilings = {"hashtag": {sees: {"F1": n, "word_accuracy": n} for sees, n in best.items()}}
+    write(tmp_path / "world" / "ceilings.json", ceilings)
+    options = Options(table=3, smoke=True, out=tmp_path, splits=("users",))
+    numbers = {FULL: 0.8, "csmn-nouc-p5": 0.5, "csmn-nowo-p5": 0.9, "csmn-noim": 0.7}
+    results = {
+        ("hashtag", preset, "users", "others"): Measured([{"F1": n, "word_accuracy": n}])
+        for preset, n in numbers.items()
+    }
+    assert reproduce.check_order(options.tables(), results, options) == {}
+    assert "equal ceilings" in capsys.readouterr().out
+    numbers_of_no_image = results["hashtag", "csmn-noim", "users", "others"].metrics[0]
+    numbers_of_no_image["F1"] = 0.8
+    assert list(reproduce.check_order(options.tables(), results, options)) == ["the order of rows"]
+    assert " NO" in (tmp_path / "order.txt").read_text()
+
+
 def test_flags_within_a_flag():
     options = parse_options(
         ["--table", "3", "--train_args", "--fast --word_dim 8", "--build-args=--min_posts 5"]
