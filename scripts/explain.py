@@ -23,11 +23,9 @@ from utils.checks import check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
-from utils.explanations import BEGIN, END, round_shares
+from utils.explanations import ATTENTION, BEGIN, CROSSED, END, round_shares
 from utils.predictions import join_id, write_predictions
 from utils.run_folder import RunFolder, newest_run
-
-ATTENTION, CROSSED = "attention.jsonl", "crossed.jsonl"
 
 
 @dataclass(frozen=True)

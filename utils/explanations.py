@@ -4,6 +4,9 @@
  "words": [...],                                         one per step, "EOS" where it ended
  "slots": {"user": ["beach", ...], ...},                 what each slot of a memory holds
  "attention": {"user": [[0.25, ...], ...], ...}}         [steps][slots], shares of one
+
+crossed.jsonl, one line per image and user: predictions with `user`, their words (`context`), and
+whose the image is (`image_user`, `image_post`); the references are those of the image's own post.
 """
 
 from pathlib import Path
@@ -14,6 +17,7 @@ import numpy as np
 from utils.errors import UserError
 from utils.predictions import read_predictions
 
+ATTENTION, CROSSED = "attention.jsonl", "crossed.jsonl"
 END, BEGIN = "EOS", "GO"
 DIGITS = 4
 

@@ -42,11 +42,11 @@ mark { background: #cdeed6; color: #0f5a2d; border-radius: 4px; padding: 0 2px; 
 """
 
 
-def page(title: str, subtitle: str, body: str) -> str:
-    """Returns a whole document; `subtitle` and `body` are HTML, `title` is text."""
+def page(title: str, subtitle: str, body: str, style: str = "") -> str:
+    """Returns a whole document; `subtitle` and `body` are HTML, `title` is text, `style` is CSS."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{STYLE}</style></head>\n<body><h1>{escape(title)}</h1>"
+        f"</title><style>{STYLE}{style}</style></head>\n<body><h1>{escape(title)}</h1>"
         f'<p class="subtitle">{subtitle}</p>\n{body}\n</body></html>\n'
     )
 

@@ -1,0 +1,1 @@
+"""The figures of `scripts.gallery`, one file each."""

@@ -1,0 +1,125 @@
+"""What each word looked at: shares of the memories as a heat map, image cells as a veil."""
+
+from html import escape
+
+import numpy as np
+
+from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line, plain, truth
+from scripts.gallery_figures.runs import Run
+from utils import figures, heatmap
+from utils.emoji_pattern import draw_as_pictures
+
+WIDTH = 1440
+TITLES = {"image": "image", "user": "user's words", "word": "words written before"}
+COLOURS = {"image": (202, 98, 0), "user": (29, 78, 216), "word": (4, 120, 87)}
+MOST_USER_WORDS = 12
+LEAST_SHARE = 0.03  # a user's word that never has more is summed up with others
+# The network sees the middle of a picture: 224 of 256 pixels (`model/preprocessing.py`).
+SEEN = 224 / 256
+
+
+def figure(
+    runs: list[Run], album: Album, posts: int, seed: int, ids: tuple[str, ...]
+) -> Figure | None:
+    """Draws a few posts of every run that has an attention file.
+
+    Args:
+        runs: all.
+        album: the images.
+        posts: how many of each run at most.
+        seed, ids: choose them.
+
+    Returns:
+        None where there is nothing to show.
+    """
+    drawn = [(run, draw(run.attention, posts, seed, ids)) for run in runs]
+    drawn = [(run, rows) for run, rows in drawn if rows]
+    if not drawn:
+        return None
+    legends = "".join(f"{TITLES[name]} {heatmap.scale(COLOURS[name])}" for name in TITLES)
+    how = chosen(len(drawn[0][1]), seed, ids, "among those in attention.jsonl of each run")
+    return Figure(
+        "attention",
+        "Attention at each word",
+        f"{how} · a row is a step and adds up to 100%; numbers are percent<br>{legends}",
+        "".join(_block(run, rows, album) for run, rows in drawn),
+        WIDTH,
+    )
+
+
+def _block(run: Run, rows: list[Row], album: Album) -> str:
+    posts = "".join(_post(row, run.task, album) for row in rows)
+    return f'<h3>{run.describe()}</h3><div class="attended-list">{posts}</div>'
+
+
+def _post(row: Row, task: str, album: Album) -> str:
+    side = (
+        f'{album.html(row["image"])}<div class="lines">{line("GT", truth(row, task))}'
+        f"{line('Ours', plain(row['prediction'], task), ours=True)}</div>"
+    )
+    main = _table(row) + _looks(row, album)
+    return (
+        f'<div class="attended"><div class="side">{side}</div><div class="main">{main}</div></div>'
+    )
+
+
+def _table(row: Row) -> str:
+    """The heat map; an image of many cells is one column. Nothing for an image alone."""
+    if row["slots"].keys() <= {"image"}:
+        return ""
+    blocks = [block(name, row["slots"][name], _weights(row, name)) for name in row["slots"]]
+    return heatmap.table(row["words"], blocks)
+
+
+def block(name: str, labels: list[str], weights: np.ndarray) -> heatmap.Block:
+    """The columns of one memory.
+
+    Args:
+        name: image, user or word.
+        labels: one per slot.
+        weights: [steps, slots].
+    """
+    rest = False
+    if name == "image" and len(labels) > 1:
+        labels, weights = [f"{len(labels)} cells"], weights.sum(axis=1, keepdims=True)
+    elif name == "user":
+        slots = len(labels)
+        labels, weights = heatmap.lump(labels, weights, MOST_USER_WORDS, LEAST_SHARE)
+        rest = len(labels) < slots
+    elif name == "word":  # a word is read from the step after it on
+        steps, slots = weights.shape
+        there = np.arange(slots) <= np.arange(steps)[:, np.newaxis]
+        weights = np.where(there, weights, np.nan)
+    return heatmap.Block(
+        TITLES.get(name, name), labels, weights, COLOURS.get(name, (80,) * 3), rest
+    )
+
+
+def _looks(row: Row, album: Album) -> str:
+    """The picture once per step, dark where the step did not look; only for a square of cells."""
+    cells = len(row["slots"].get("image", []))
+    side, pixels = round(cells**0.5), album.pixels(row["image"])
+    if cells < 4 or side * side != cells or pixels is None:
+        return ""
+    data = figures.picture(middle(pixels), 224).split('src="')[1].split('"')[0]
+    maps = _weights(row, "image").reshape(-1, side, side)
+    views = [_look(word, one) for word, one in zip(row["words"], maps, strict=True)]
+    return f'<div class="looks" style="--picture: url({data})">{"".join(views)}</div>'
+
+
+def _look(word: str, weights: np.ndarray) -> str:
+    return (
+        '<div class="look"><div class="view" style="background-image: var(--picture)">'
+        f"{heatmap.veil(weights)}</div><bdi>{escape(draw_as_pictures(word))}</bdi></div>"
+    )
+
+
+def middle(pixels: np.ndarray) -> np.ndarray:
+    """What the network sees of a picture [H, W, 3]: the middle square, without its margin."""
+    side = max(1, round(min(pixels.shape[:2]) * SEEN))
+    top, left = ((size - side) // 2 for size in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
+def _weights(row: Row, name: str) -> np.ndarray:
+    return np.asarray(row["attention"][name], np.float64).reshape(len(row["words"]), -1)
