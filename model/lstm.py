@@ -81,14 +81,16 @@ class LSTM:
 
         def advance(state, now):
             projected, present = now
-            keep = present[:, tf.newaxis]
+            keep = present[:, tf.newaxis] > 0
             new = self.step(projected, state)
             state = tf.nest.map_structure(lambda a, b: tf.where(keep, a, b), new, state)
             return state, state.hidden
 
         start = self.zeros([tf.shape(inputs)[0]])
         kind = self.parameters.compute_dtype
-        final, hidden = unfold(advance, start, (self.project(inputs), real), kind)
+        # As numbers: oneDNN complains about transposed booleans.
+        present = tf.cast(real, tf.int32)
+        final, hidden = unfold(advance, start, (self.project(inputs), present), kind)
         return tf.ensure_shape(hidden, [None, None, self.hidden_dim]), final
 
 
