@@ -17,7 +17,7 @@ STYLE = """
 .heat { border-collapse: separate; border-spacing: 2px; font-size: 13px; line-height: 1.2; }
 .heat th { font-weight: normal; color: #3b4252; padding: 0; }
 .heat thead .group { font-size: 11.5px; font-weight: bold; text-align: left; white-space: nowrap;
-                     padding: 0 10px 5px 3px; }
+                     padding: 0 10px 12px 3px; }
 .heat thead .slot { vertical-align: bottom; height: 1px; }
 .heat .slot span { writing-mode: vertical-rl; white-space: nowrap; display: inline-block;
                    padding-bottom: 5px; max-height: 150px; overflow: hidden; }
@@ -114,7 +114,7 @@ def veil(weights: np.ndarray, side: int = 112) -> str:
         weights: [rows, columns] of image cells; the largest is clear.
     """
     share = weights / max(float(weights.max()), 1e-9)
-    alpha = Image.fromarray(np.rint(215 * (1 - share)).astype(np.uint8))
+    alpha = Image.fromarray(np.rint(190 * (1 - share)).astype(np.uint8))
     alpha = alpha.resize((side, side), Image.Resampling.BICUBIC)
     image = Image.new("LA", (side, side))
     image.putalpha(alpha)

@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 
 from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line, plain, truth
-from scripts.gallery_figures.runs import Run
+from scripts.gallery_figures.runs import Run, describe
 from utils import figures, heatmap
 from utils.emoji_pattern import draw_as_pictures
 
@@ -32,7 +32,8 @@ def figure(
     Returns:
         None where there is nothing to show.
     """
-    drawn = [(run, draw(run.attention, posts, seed, ids)) for run in runs]
+    written = {run: [row for row in run.attention if row["words"]] for run in runs}
+    drawn = [(run, draw(rows, posts, seed, ids)) for run, rows in written.items()]
     drawn = [(run, rows) for run, rows in drawn if rows]
     if not drawn:
         return None
@@ -41,7 +42,7 @@ def figure(
     return Figure(
         "attention",
         "Attention at each word",
-        f"{how} · a row is a step and adds up to 100%; numbers are percent<br>{legends}",
+        f"{how} · a row is a step; numbers are percent, from 5 on<br>{legends}",
         "".join(_block(run, rows, album) for run, rows in drawn),
         WIDTH,
     )
@@ -49,13 +50,13 @@ def figure(
 
 def _block(run: Run, rows: list[Row], album: Album) -> str:
     posts = "".join(_post(row, run.task, album) for row in rows)
-    return f'<h3>{run.describe()}</h3><div class="attended-list">{posts}</div>'
+    return f'<h3><small>{describe([run])}</small></h3><div class="attended-list">{posts}</div>'
 
 
 def _post(row: Row, task: str, album: Album) -> str:
     side = (
         f'{album.html(row["image"])}<div class="lines">{line("GT", truth(row, task))}'
-        f"{line('Ours', plain(row['prediction'], task), ours=True)}</div>"
+        f"{line('Prediction', plain(row['prediction'], task), ours=True)}</div>"
     )
     main = _table(row) + _looks(row, album)
     return (
@@ -68,7 +69,11 @@ def _table(row: Row) -> str:
     if row["slots"].keys() <= {"image"}:
         return ""
     blocks = [block(name, row["slots"][name], _weights(row, name)) for name in row["slots"]]
-    return heatmap.table(row["words"], blocks)
+    missing = 1 - sum(_weights(row, name).sum(axis=1) for name in row["slots"])
+    note = "what is missing to 100% lies on empty slots, as in the released code"
+    return heatmap.table(row["words"], blocks) + (
+        f'<p class="hint">{note}</p>' if missing.max() > 0.005 else ""
+    )
 
 
 def block(name: str, labels: list[str], weights: np.ndarray) -> heatmap.Block:

@@ -1,7 +1,7 @@
 """Figure 3: query images, what their users wrote, what we and the baselines predict."""
 
 from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line, sign, truth
-from scripts.gallery_figures.runs import Run
+from scripts.gallery_figures.runs import Run, describe
 from utils import figures
 
 WIDTH = 960
@@ -35,7 +35,7 @@ def figure(
         "figure3",
         "Figure 3: post generation",
         f"{chosen(len(rows), seed, ids, among)} · <mark>marked</mark> words are in the truth<br>"
-        + " · ".join(run.describe() for run in runs),
+        + describe(runs),
         f'<div class="entries">{"".join(entries)}</div>',
         WIDTH,
     )

@@ -3,7 +3,7 @@
 from html import escape
 
 from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line
-from scripts.gallery_figures.runs import Run
+from scripts.gallery_figures.runs import Run, describe
 from utils import figures
 from utils.emoji_pattern import draw_as_pictures
 
@@ -33,11 +33,12 @@ def figure(
         return None
     words = bool(ours.attention) and "user" in ours.attention[0]["slots"]
     cards = [_card(row, album) for row in rows]
-    among = f"among {len(ours.attention or ours.predictions):,} test posts"
+    file = "attention.jsonl" if ours.attention else "predictions.jsonl"
+    among = f"among the {len(ours.attention or ours.predictions):,} of {file}"
     return Figure(
         "figure4",
         "Figure 4: hashtag prediction",
-        f"{chosen(len(rows), seed, ids, among)}<br>{ours.describe()}",
+        f"{chosen(len(rows), seed, ids, among)}<br>{describe([ours])}",
         figures.grid([*cards, _key(words)], COLUMNS),
         WIDTH,
     )
@@ -70,6 +71,6 @@ def _tag(word: str, matches: bool, remembered: bool) -> str:
 def _key(coloured: bool) -> str:
     colour = '<span class="fact">Coloured</span>: also in the user\'s context memory.<br>'
     return (
-        '<div class="card key"><span class="hit">Bold</span>: in the truth (GT) and in the '
+        '<div class="key"><span class="hit">Bold</span>: in the truth (GT) and in the '
         f"prediction (Ours).<br>{colour if coloured else ''}GT: what the user wrote.</div>"
     )

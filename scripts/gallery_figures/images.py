@@ -5,7 +5,7 @@ from collections import Counter
 from html import escape
 
 from scripts.gallery_figures.parts import Album, Figure, Row, draw, line, sign, truth
-from scripts.gallery_figures.runs import Run
+from scripts.gallery_figures.runs import Run, describe
 from utils import figures
 from utils.errors import UserError
 
@@ -37,12 +37,12 @@ def figure(runs: list[Run], album: Album, seed: int, user: str | None = None) ->
     run, posts = found[0]
     name = user if user is not None else choose_user(posts, seed)
     usual, others = split(draw(posts[name], len(posts[name]), seed))
-    how = "named" if user is not None else f"drawn at random (seed {seed}) among those with most"
+    how = "named" if user is not None else f"drawn at random (seed {seed}) among those with many"
     return Figure(
         "figure6",
         "Figure 6: one user, several images",
-        f"<b><bdi>{escape(name)}</bdi></b>, a user {how} test posts "
-        f"({len(posts[name])}) · <mark>marked</mark> words are in the truth<br>{run.describe()}",
+        f"<b><bdi>{escape(name)}</bdi></b>, a user {how} pictures; {len(posts[name])} test posts · "
+        f"<mark>marked</mark> words are in the truth<br>{describe([run])}",
         _groups(usual, others, run, album),
         WIDTH,
     )

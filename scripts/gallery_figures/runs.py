@@ -1,6 +1,7 @@
 """The files of several runs, as far as they are there."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,7 +18,7 @@ LABELS = {row.preset: row.label.rstrip("*") for table in TABLES.values() for row
 RANDOM = "random"  # in the name of a network that has never learnt to see
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a run has said.
 
@@ -39,16 +40,30 @@ class Run:
     crossed: list[Row]
     step: int | None
 
-    def describe(self) -> str:
-        """Label, folder, checkpoint and network behind the images, as HTML."""
+    def source(self) -> str:
+        """Label, folder and checkpoint, as HTML."""
         step = f", step {self.step:,}" if self.step is not None else ""
-        networks = {row.get("extractor") for row in self.predictions} - {None}
-        seen = "".join(f", images seen by {name}{_warning(name)}" for name in sorted(networks))
-        return f"<b>{escape(self.label)}</b> {escape(f'({self.folder.name}{step}{seen})')}"
+        return f"<b>{escape(self.label)}</b> ({escape(self.folder.resolve().name)}{step})"
+
+    def networks(self) -> str:
+        """The networks behind the images; an untrained one is said to be one. As HTML."""
+        names = sorted({str(row["extractor"]) for row in self.predictions if row.get("extractor")})
+        untrained = {
+            name: ", random weights that never learnt to see" * (RANDOM in name) for name in names
+        }
+        return " and ".join(escape(f"{name}{note}") for name, note in untrained.items())
 
 
-def _warning(extractor: str) -> str:
-    return " (random weights, never trained)" if RANDOM in extractor else ""
+def describe(runs: Sequence[Run]) -> str:
+    """Where the predictions are from: runs, checkpoints, networks behind the images; as HTML."""
+    seen: dict[str, list[str]] = {}
+    for run in runs:
+        seen.setdefault(run.networks(), []).append(run.source())
+    parts = [
+        " · ".join(sources) + (f" · images seen by {network}" if network else " · no images seen")
+        for network, sources in seen.items()
+    ]
+    return "<br>".join(parts)
 
 
 def load_runs(folders: Sequence[Path], labels: Sequence[str]) -> list[Run]:
@@ -75,10 +90,12 @@ def _labels(runs: list[RunFolder], given: Sequence[str]) -> list[str]:
     presets = [str(run.configuration.get("preset", run.path.name)) for run in runs]
     tasks = [_task(run) for run in runs]
     names = list(given) or [LABELS.get(preset, preset) for preset in presets]
-    for place, run in enumerate(runs):
-        same = [n for n, t in zip(names, tasks, strict=True) if t == tasks[place]]
-        if same.count(names[place]) > 1 and not given:
-            names[place] = run.path.resolve().name
+    count = Counter(zip(tasks, names, strict=True))
+    if not given:
+        names = [
+            run.path.resolve().name if count[task, name] > 1 else name
+            for run, task, name in zip(runs, tasks, names, strict=True)
+        ]
     pairs = list(zip(tasks, names, strict=True))
     if len(set(pairs)) < len(pairs):
         raise UserError(f"two runs are called the same ({', '.join(names)}): give --labels")

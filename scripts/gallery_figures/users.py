@@ -3,7 +3,7 @@
 from html import escape
 
 from scripts.gallery_figures.parts import Album, Figure, Row, line, plain, truth
-from scripts.gallery_figures.runs import Run
+from scripts.gallery_figures.runs import Run, describe
 from utils.emoji_pattern import draw_as_pictures
 
 WIDTH = 1040
@@ -29,9 +29,9 @@ def figure(runs: list[Run], album: Album, images: int) -> Figure | None:
     return Figure(
         "figure5",
         "Figure 5: one image, several users",
-        "Each colour is a user; beside the name, the first words of their context memory · images "
-        "and users were drawn at random or named by scripts.explain<br>"
-        + " · ".join(run.describe() for run in crossed),
+        "Each colour is a user; below each prediction, the first words of the user's context memory"
+        " · images and users in the order of crossed.jsonl, where scripts.explain drew them at "
+        f"random or took them by --ids<br>{describe(crossed)}",
         "".join(_block(run, album, images) for run in crossed),
         WIDTH,
     )
@@ -58,7 +58,7 @@ def _entry(rows: list[Row], task: str, colours: dict[str, str], album: Album) ->
 
 
 def _line(row: Row, task: str, colour: str) -> str:
-    own = " · own image" if row["user"] == row["image_user"] else ""
+    own = " · <b>own image</b>" if row["user"] == row["image_user"] else ""
     words = " ".join(draw_as_pictures(word) for word in row.get("context", [])[:HINT_WORDS])
     hint = f'<div class="hint"><bdi>{escape(words)}</bdi>{own}</div>'
     return (
