@@ -68,29 +68,29 @@ class LSTM:
         hidden = tf.sigmoid(o) * tf.tanh(memory)
         return LSTMState(tf.cast(hidden, self.parameters.compute_dtype), memory)
 
-    def run(self, inputs: tf.Tensor, real: tf.Tensor) -> tuple[tf.Tensor, LSTMState]:
+    def run(self, inputs: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, LSTMState]:
         """Reads sequences of different lengths.
 
         Args:
             inputs: [B, T, X].
-            real: [B, T] bool; where it is False the state stays as it was.
+            length: [B] int32; after so many inputs the state stays as it was.
 
         Returns:
             hidden states [B, T, H] and the state after each last real input.
         """
 
         def advance(state, now):
-            projected, present = now
-            keep = present[:, tf.newaxis] > 0
+            projected, left = now
+            keep = left[:, tf.newaxis] > 0
             new = self.step(projected, state)
             state = tf.nest.map_structure(lambda a, b: tf.where(keep, a, b), new, state)
             return state, state.hidden
 
         start = self.zeros([tf.shape(inputs)[0]])
         kind = self.parameters.compute_dtype
-        # As numbers: oneDNN complains about transposed booleans.
-        present = tf.cast(real, tf.int32)
-        final, hidden = unfold(advance, start, (self.project(inputs), present), kind)
+        # Positive where an input is real. Not boolean: oneDNN complains of transposed booleans.
+        left = length[:, tf.newaxis] - tf.range(tf.shape(inputs)[1])
+        final, hidden = unfold(advance, start, (self.project(inputs), left), kind)
         return tf.ensure_shape(hidden, [None, None, self.hidden_dim]), final
 
 

@@ -98,10 +98,11 @@ class Seq2Seq:
         ids = batch["context"][:, : self.user_slots]
         ids = tf.pad(ids, [[0, 0], [0, self.user_slots - tf.shape(ids)[1]]])
         ids.set_shape([None, self.user_slots])
-        filled = tf.range(self.user_slots) < batch["context_length"][:, tf.newaxis]
+        length = batch["context_length"]
+        filled = tf.range(self.user_slots) < length[:, tf.newaxis]
         contents, last = self.parameters.rows("W_d", ids), []
         for layer in self.encoder:
-            contents, state = layer.run(contents, filled)
+            contents, state = layer.run(contents, length)
             last.append(state)
         return Context(contents, self.parameters.dense(contents, "W_1"), filled, tuple(last))
 
