@@ -66,11 +66,12 @@ def _post(row: Row, task: str, album: Album) -> str:
 
 def _table(row: Row) -> str:
     """The heat map; an image of many cells is one column. Nothing for an image alone."""
-    if row["slots"].keys() <= {"image"}:
+    slots = {name: labels for name, labels in row["slots"].items() if labels}
+    if slots.keys() <= {"image"}:
         return ""
-    blocks = [block(name, row["slots"][name], _weights(row, name)) for name in row["slots"]]
-    missing = 1 - sum(_weights(row, name).sum(axis=1) for name in row["slots"])
-    note = "what is missing to 100% lies on empty slots, as in the released code"
+    blocks = [block(name, labels, _weights(row, name)) for name, labels in slots.items()]
+    missing = 1 - sum(_weights(row, name).sum(axis=1) for name in slots)
+    note = "what is missing to 100% lies on empty slots (the released form attends to them too)"
     return heatmap.table(row["words"], blocks) + (
         f'<p class="hint">{note}</p>' if missing.max() > 0.005 else ""
     )
@@ -127,4 +128,4 @@ def middle(pixels: np.ndarray) -> np.ndarray:
 
 
 def _weights(row: Row, name: str) -> np.ndarray:
-    return np.asarray(row["attention"][name], np.float64).reshape(len(row["words"]), -1)
+    return np.asarray(row["attention"][name], np.float64)

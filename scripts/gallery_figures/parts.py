@@ -29,8 +29,8 @@ h3 small, .hint { color: #687083; font-weight: normal; font-size: 12.5px; }
                            background: #e5e7ec; }
 .image .gone { display: grid; place-items: center; color: #8a91a0; font-size: 13px; }
 .lines { display: grid; grid-template-columns: max-content 1fr; gap: 5px 14px; flex: 1;
-         min-width: 0; overflow-wrap: anywhere; }
-.lines .who { color: #687083; font-size: 13px; padding-top: 1px; }
+         align-items: baseline; min-width: 0; overflow-wrap: anywhere; }
+.lines .who { color: #687083; font-size: 13px; }
 .lines .ours { color: #1f2430; font-weight: bold; }
 .text .lines { display: block; }
 .text .who { margin-top: 8px; font-size: 12px; }
