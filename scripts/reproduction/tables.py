@@ -89,7 +89,7 @@ TABLES = {
             "CIDEr": "CIDEr",
             "ROUGE_L": "ROUGE-L",
         },
-        "CIDEr",
+        "Bleu_1",
         _ROWS,
         _NOTES,
     ),
