@@ -113,6 +113,7 @@ def test_right_tags_are_bold_and_remembered_ones_coloured(runs, tmp_path):
         '<span class="fact"><bdi>#sun</bdi></span> <bdi>#ice</bdi>'
     )
     assert "nothing" in hashtags.tags([], {"sea"}, set())
+    assert hashtags.tags([EVIL], set(), set()) == "<bdi>#&lt;script&gt;</bdi>"
 
 
 def test_each_user_has_one_colour(runs, tmp_path, monkeypatch):

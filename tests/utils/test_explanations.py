@@ -39,7 +39,12 @@ def test_rounding_keeps_the_sum(counts):
     assert all(float(f"{share:.4f}") == share for share in rounded[0])
 
 
-def test_a_sum_below_one_stays(tmp_path):
+def test_the_largest_remainders_are_rounded_up():
+    assert round_shares(np.array([[0.26, 0.37, 0.37]]), 1).tolist() == [[0.2, 0.4, 0.4]]
+    assert round_shares(np.array([[0.17, 0.68, 0.15]]), 1).tolist() == [[0.2, 0.7, 0.1]]
+
+
+def test_a_sum_below_one_stays():
     assert round_shares(np.array([[0.25, 0.125, 0.0]]), 2).sum() == pytest.approx(0.38)
 
 
