@@ -97,16 +97,17 @@ def ours(runs: list[Run]) -> list[Run]:
 
 
 def hint(runs: list[Run]) -> None:
-    """Says which files of our runs are missing, and what makes them."""
+    """Says which files of our runs are missing or of another checkpoint, and what makes them."""
     for run in runs:
-        missing = [
-            n for n, rows in ((ATTENTION, run.attention), (CROSSED, run.crossed)) if not rows
-        ]
-        if missing and run.step is not None:
-            print(
-                f"{run.folder} has no {' and no '.join(missing)}: "
-                f"python -m scripts.explain --run_dir {run.folder}"
-            )
+        if run.step is None:
+            continue
+        remedy = f"python -m scripts.explain --run_dir {run.folder}"
+        for name, rows in ((ATTENTION, run.attention), (CROSSED, run.crossed)):
+            if not rows:
+                print(f"{run.folder} has no {name}: {remedy}")
+            elif rows[0].get("step", run.step) != run.step:
+                step = rows[0]["step"]
+                print(f"{run.folder}: {name} is of step {step}, not {run.step}: {remedy}")
 
 
 def draw_figures(runs: list[Run], arguments: Arguments, album: Album) -> list[Figure]:

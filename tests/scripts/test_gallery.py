@@ -192,6 +192,14 @@ def test_missing_files_are_named_with_their_command(runs, tmp_path, monkeypatch,
     assert f"{runs[1]} is left out: no predictions; python -m eval --run_dir {runs[1]}" in said
 
 
+def test_files_of_another_checkpoint_are_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "pictures").mkdir()
+    older = [looked(0, step=76)]
+    run = make_run(tmp_path / "ours", predictions=[row(0)], attention=older)
+    run_gallery(monkeypatch, tmp_path, [run])
+    assert "attention.jsonl is of step 76, not 77: python -m scripts" in capsys.readouterr().out
+
+
 def test_broken_pictures_are_grey_and_counted(runs, tmp_path, monkeypatch, capsys):
     (tmp_path / "pictures" / "1.png").write_text("no picture")
     html = run_gallery(monkeypatch, tmp_path, runs[2:])
