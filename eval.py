@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from configuration import Config, EvalConfig
-from data_loader.identity import features_identity
 from data_loader.pipeline import Posts, distribute, open_posts
-from data_loader.trained import open_view_of_run
+from data_loader.trained import open_posts_of_run, open_view_of_run
 from data_loader.view import View
 from utils.checks import check_positive, check_range
 from utils.command_line import parse
@@ -35,8 +34,7 @@ def main() -> None:
     config = Config.from_dict(run.configuration)
     view = open_view_of_run(run, config.data, options.data_dir)
     tags = options.decoding.separate_tags(config.model, *view.tag_counts())
-    posts = open_subset(options, config, view)
-    check_features(run.configuration, run.path, posts)
+    posts = open_subset(options, config, run, view)
     if config.model.learns:
         rows, numbers = run_model(options, config, run.path, view, posts, tags)
     else:
@@ -83,15 +81,6 @@ def file_suffix(options: EvalConfig, view: View) -> str:
     return "".join(f"-{name}" for name, differs in parts.items() if differs)
 
 
-def check_features(saved: dict, run_dir: Path, posts: Posts) -> None:
-    """Refuses image features of another network than the run was trained on, of equal width too."""
-    if saved.get("features") not in (None, features_identity(posts)):
-        raise UserError(
-            f"{run_dir} was trained on other image features than {posts.features.path} has now: "
-            "extract the features that it was trained on, or train again"
-        )
-
-
 def check_width(image_dim: int, posts: Posts, run_dir: Path) -> None:
     """Refuses features of another network than the run was trained on."""
     if posts.features and posts.features.dim != image_dim:
@@ -101,17 +90,12 @@ def check_width(image_dim: int, posts: Posts, run_dir: Path) -> None:
         )
 
 
-def open_subset(options: EvalConfig, config: Config, view: View) -> Posts:
+def open_subset(options: EvalConfig, config: Config, run: RunFolder, view: View) -> Posts:
     """The subset's usable posts, evenly thinned to `--limit`."""
-    model, extractor = config.model, config.data.extractor
     subset = options.subset or view.test_subset
-    posts = open_posts(
-        view, subset, model.image_layer, model.context_words, model.word_slots, extractor=extractor
-    )
+    posts = open_posts_of_run(run, view, subset, config.model, config.data.extractor)
     for reason, count in posts.left_out.items():
         print(f"{subset}: {count:,} posts {reason} are left out")
-    if not len(posts):
-        raise UserError(f"{view.folder} has no post in {subset}; choose another --subset")
     if options.limit and options.limit < len(posts):
         places = np.linspace(0, len(posts) - 1, options.limit).round().astype(int)
         posts = dataclasses.replace(posts, rows=posts.rows[places])

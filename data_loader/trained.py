@@ -1,8 +1,10 @@
-"""The view that a run was trained on."""
+"""The view that a run was trained on, and its posts as the run's model sees them."""
 
 from pathlib import Path
 from typing import Protocol
 
+from data_loader.identity import features_identity
+from data_loader.pipeline import Posts, open_posts
 from data_loader.view import VOCABULARY, View, open_view
 from utils.errors import UserError
 from utils.files import sha256
@@ -16,6 +18,14 @@ class Settings(Protocol):
     task: str
     split: str
     context: str
+
+
+class Needs(Protocol):
+    """What a method needs of a post; see `model.configs.Method`."""
+
+    image_layer: str
+    context_words: int
+    word_slots: int
 
 
 def open_view_of_run(run: RunFolder, settings: Settings, data_dir: Path | None = None) -> View:
@@ -37,3 +47,31 @@ def open_view_of_run(run: RunFolder, settings: Settings, data_dir: Path | None =
             "--data_dir of its training, or train again"
         )
     return view
+
+
+def open_posts_of_run(
+    run: RunFolder, view: View, subset: str, model: Needs, extractor: str | None
+) -> Posts:
+    """Opens a subset to look at it with a run's model.
+
+    Args:
+        run: the run folder.
+        view: from `open_view_of_run`.
+        subset: its name.
+        model: the run's method.
+        extractor: whose image features the run was trained on.
+
+    Raises:
+        UserError: no such subset or no post in it, or image features of another network, of equal
+            width too.
+    """
+    sizes = (model.context_words, model.word_slots)
+    posts = open_posts(view, subset, model.image_layer, *sizes, extractor=extractor)
+    if not len(posts):
+        raise UserError(f"{view.folder} has no post in {subset}; choose another --subset")
+    if run.configuration.get("features") not in (None, features_identity(posts)):
+        raise UserError(
+            f"{run.path} was trained on other image features than {posts.features.path} has now: "
+            "extract the features that it was trained on, or train again"
+        )
+    return posts

@@ -15,9 +15,8 @@ import numpy as np
 
 from configuration import Config, DecodingOptions
 from data_loader.crossing import Pairs, choose_rows, cross
-from data_loader.identity import features_identity
-from data_loader.pipeline import Posts, open_posts
-from data_loader.trained import open_view_of_run
+from data_loader.pipeline import Posts
+from data_loader.trained import open_posts_of_run, open_view_of_run
 from data_loader.view import View
 from utils.checks import check_range
 from utils.command_line import parse
@@ -131,7 +130,8 @@ def open_trained(arguments: Arguments) -> Trained:
             "explain a trained model"
         )
     view = open_view_of_run(run, config.data, arguments.data_dir)
-    posts = _open_subset(run, config, view, arguments.subset or view.test_subset)
+    subset, extractor = arguments.subset or view.test_subset, config.data.extractor
+    posts = open_posts_of_run(run, view, subset, config.model, extractor)
     tags = DecodingOptions().separate_tags(config.model, *view.tag_counts())
     quiet_tensorflow()
     from model.saving import load_captioner
@@ -141,20 +141,6 @@ def open_trained(arguments: Arguments) -> Trained:
         captioner, found = load_captioner(config.model, run.path, arguments.checkpoint, precision)
     print(f"{run.path}, step {found.step}: {len(posts):,} posts of {posts.subset.name}")
     return Trained(run, config, view, posts, strategy, captioner, found.step, tags)
-
-
-def _open_subset(run: RunFolder, config: Config, view: View, subset: str) -> Posts:
-    model, extractor = config.model, config.data.extractor
-    sizes = (model.context_words, model.word_slots)
-    posts = open_posts(view, subset, model.image_layer, *sizes, extractor=extractor)
-    if not len(posts):
-        raise UserError(f"{view.folder} has no post in {subset}; choose another --subset")
-    if run.configuration.get("features") not in (None, features_identity(posts)):
-        raise UserError(
-            f"{run.path} was trained on other image features than {posts.features.path} has now: "
-            "extract the features that it was trained on, or train again"
-        )
-    return posts
 
 
 def chosen_rows(trained: Trained, arguments: Arguments) -> np.ndarray:
