@@ -61,8 +61,9 @@ def find_neighbours(
         training: where answers come from. Every post of `training.rows` may be one.
         user_words: of all training users; for `image`, none are needed.
         seed: with the query's row, decides between users who share equally many words (so, where
-            nobody shares any, between all), and which of the user's posts it is. Both person
-            methods choose the same user, as long as that user has usable posts in both.
+            nobody shares any, between all), and which of the user's posts it is. The query's own
+            user comes before others who share as many. Both person methods choose the same user,
+            as long as that user has usable posts in both.
 
     Returns:
         [Q] int64 rows of `training.subset`, in the order of `queries.rows`. Pictures equally near
@@ -132,6 +133,8 @@ def _posts_of_alike(
         most = overlap.max(initial=-1)
         if most < 0:
             continue
+        # A query user with training posts is a training user too, and never less alike than others.
+        draw[user_words.user == queries.subset.user[queries.rows[place]]] = 1
         users[place] = np.argmax(np.where(overlap == most, draw, -1))
         posts = owned.posts(users[place])
         answers[place] = random.choice(posts[posts != own[place]])

@@ -97,13 +97,16 @@ def measure(options: Options) -> dict[str, float | int]:
 
 
 def made_up_batches(model: ModelConfig, options: Options, strategy):
-    """One batch per step, as `data_loader/pipeline.py` makes them, distributed over replicas."""
+    """The same batch for each step and replica, as `data_loader/pipeline.py` makes them."""
     import tensorflow as tf
 
-    posts = options.batch_size * strategy.num_replicas_in_sync
-    arrays = made_up_posts(model, options.vocabulary, posts)
-    data = tf.data.Dataset.from_tensors(arrays).unbatch().batch(posts, drop_remainder=False)
-    return strategy.experimental_distribute_dataset(data.cache().repeat(1 + options.steps))
+    arrays = made_up_posts(model, options.vocabulary, options.batch_size)
+    steps = 1 + options.steps
+
+    def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensors(arrays).repeat(steps * context.num_replicas_in_sync)
+
+    return strategy.distribute_datasets_from_function(batches)
 
 
 def made_up_posts(model: ModelConfig, vocabulary: int, posts: int) -> dict[str, np.ndarray]:
