@@ -1,6 +1,6 @@
 """The paper's user study (section 5.4, Table 4): which of two texts is more relevant?
 
-methods     runs that eval has been through, as the methods that are compared
+contenders  runs that eval has been through, and the posts that all of them have
 choice      which posts are asked about, and the three posts of the same user beside each
 plan        who judges what, with whose text in which place
 sheets      what workers get: pages for a browser, files for a crowdsourcing site

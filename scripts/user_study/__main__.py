@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts.user_study import sheets, tables
 from scripts.user_study.answers import read_answers
 from scripts.user_study.choice import Choice, choose
+from scripts.user_study.contenders import Comparison, Contender, open_comparison
 from scripts.user_study.key import (
     CROWD,
     CROWDSOURCING,
@@ -24,7 +25,6 @@ from scripts.user_study.key import (
     sheet_items,
     write_key,
 )
-from scripts.user_study.methods import Method, open_methods
 from scripts.user_study.plan import ID_BITS, Item, plan_sheets
 from scripts.user_study.votes import Pair, count_votes, total_first
 from utils.command_line import parse
@@ -39,7 +39,7 @@ class Make:
     ours: Path
     """The run whose texts are held against the others'; eval has been through it."""
     baselines: tuple[Path, ...]
-    """Runs of the same task, evaluated on the same posts."""
+    """Runs of the same task, split and context; posts are drawn from those that all runs have."""
     images: Path
     """The folder that image names are relative to."""
     out: Path = Path("study")
@@ -84,26 +84,15 @@ def make(options: Make) -> None:
         UserError: runs that cannot be compared, too few posts, or a folder that exists.
     """
     _check(options)
-    methods, view = open_methods([options.ours, *options.baselines], options.data_dir)
-    rng = _random(options, methods)
+    comparison = open_comparison([options.ours, *options.baselines], options.data_dir)
+    rng = _random(options, comparison.contenders)
     study = f"{rng.getrandbits(ID_BITS):012x}"
-    choice = choose(methods, view, options.images, options.posts, rng)
+    contenders, view = comparison.contenders, comparison.view
+    choice = choose(contenders, view, options.images, options.posts, rng)
     size = (options.posts, len(options.baselines))
     pages = plan_sheets(*size, options.workers, rng)
     batches = plan_sheets(*size, 1, rng)
-    posts = [question.post for question in choice.questions]
-    ours, *baselines = (method.description() for method in methods)
-    key = Key(
-        study=study,
-        task=view.settings["task"],
-        seed=options.seed,
-        workers=options.workers,
-        posts=posts,
-        ours=ours,
-        baselines=baselines,
-        notes=choice.notes(),
-        items=sheet_items(PAGE, pages, posts) | sheet_items(CROWD, batches, posts),
-    )
+    key = _key(options, comparison, choice, study, pages, batches)
     try:
         with new_folder(options.out) as folder:
             _write_pages(folder / PAGES, key, choice, pages)
@@ -126,17 +115,40 @@ def _check(options: Make) -> None:
         raise UserError(f"{options.out} exists: workers may have it; give --out a new name")
 
 
-def _random(options: Make, methods: list[Method]) -> random.Random:
+def _random(options: Make, contenders: list[Contender]) -> random.Random:
     """The source of all chance: of the seed, and of texts that workers do not have.
 
     The public seed alone would let anybody with this code find out which side is ours. Whose text
     is whose has no part in it: exchange two runs, and only the texts change places.
     """
     texts = {
-        id_: sorted(method.rows[id_]["prediction"] for method in methods) for id_ in methods[0].rows
+        id_: sorted(one.rows[id_]["prediction"] for one in contenders) for id_ in contenders[0].rows
     }
     size = [options.seed, options.posts, options.workers, len(options.baselines)]
     return random.Random(sha256_of_json([size, texts]))
+
+
+def _key(
+    options: Make,
+    comparison: Comparison,
+    choice: Choice,
+    study: str,
+    pages: list[list[Item]],
+    batches: list[list[Item]],
+) -> Key:
+    posts = [question.post for question in choice.questions]
+    ours, *baselines = (one.description() for one in comparison.contenders)
+    return Key(
+        study=study,
+        task=comparison.view.settings["task"],
+        seed=options.seed,
+        workers=options.workers,
+        posts=posts,
+        ours=ours,
+        baselines=baselines,
+        notes=[*comparison.notes, *choice.notes()],
+        items=sheet_items(PAGE, pages, posts) | sheet_items(CROWD, batches, posts),
+    )
 
 
 def _write_pages(folder: Path, key: Key, choice: Choice, pages: list[list[Item]]) -> None:

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from data_loader.images import ImageError, read_image
 from data_loader.view import Subset, View, list_views, open_view, view_name
-from scripts.user_study.methods import Method
+from scripts.user_study.contenders import Contender
 from utils.emoji_pattern import draw_as_pictures
 from utils.errors import UserError
 from utils.predictions import join_id
@@ -92,7 +92,7 @@ class Choice:
 
 
 def choose(
-    methods: Sequence[Method], view: View, images: Path, posts: int, rng: random.Random
+    contenders: Sequence[Contender], view: View, images: Path, posts: int, rng: random.Random
 ) -> Choice:
     """Draws posts, the same for all baselines.
 
@@ -100,7 +100,7 @@ def choose(
     are the same. A post without words can: it is shown as such.
 
     Args:
-        methods: ours first; all have the same posts.
+        contenders: ours first; all have the same posts.
         view: where the users' other posts are.
         images: the folder that image names are relative to.
         posts: how many to draw.
@@ -109,29 +109,37 @@ def choose(
     Raises:
         UserError: fewer can be asked about, or the view does not have a post.
     """
-    others = OtherPosts(view, images)
-    choice = Choice(posts=len(methods[0].rows))
-    candidates = []
-    for id_ in sorted(methods[0].rows):
-        ours, *theirs = (_compared(method.rows[id_], view) for method in methods)
-        same = [m.name for m, their in zip(methods[1:], theirs, strict=True) if their == ours]
-        choice.same.update(same)
-        if not same:
-            candidates.append(id_)
+    choice = Choice(posts=len(contenders[0].rows))
+    candidates = _candidates(contenders, view, choice)
     rng.shuffle(candidates)
+    others = OtherPosts(view, images)
     for id_ in candidates:
         if len(choice.questions) == posts:
             break
-        image = read_jpeg(images / methods[0].rows[id_]["image"], QUERY_SIDE)
+        rows = [one.rows[id_] for one in contenders]
+        image = read_jpeg(images / rows[0]["image"], QUERY_SIDE)
         if image is None:
             choice.no_image += 1
             continue
-        said = tuple(_said(method.rows[id_]["prediction"], view) for method in methods)
-        clues = others.draw(id_, methods[0].rows[id_], rng)
+        said = tuple(_said(row["prediction"], view) for row in rows)
+        clues = others.draw(id_, rows[0], rng)
         choice.questions.append(Question(id_, image, clues, said))
     if len(choice.questions) < posts:
         raise UserError(_too_few(choice, posts, len(candidates), images))
     return choice
+
+
+def _candidates(contenders: Sequence[Contender], view: View, choice: Choice) -> list[str]:
+    """The posts that no baseline wrote the same for as ours; counts the others in `choice`."""
+    candidates = []
+    for id_ in sorted(contenders[0].rows):
+        ours, *theirs = (_compared(one.rows[id_], view) for one in contenders)
+        pairs = zip(contenders[1:], theirs, strict=True)
+        same = [one.name for one, their in pairs if their == ours]
+        choice.same.update(same)
+        if not same:
+            candidates.append(id_)
+    return candidates
 
 
 def _too_few(choice: Choice, posts: int, candidates: int, images: Path) -> str:

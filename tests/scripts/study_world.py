@@ -29,10 +29,13 @@ def make_runs(folder: Path, task: str = "caption", posts: int = 30) -> Path:
     return folder
 
 
-def write_run(folder: Path, preset: str, number: int, task: str = "caption") -> None:
+def write_run(
+    folder: Path, preset: str, number: int, task: str = "caption", context: str = "others"
+) -> None:
     """A run folder as train and eval leave it, as far as the study reads it."""
-    view = open_view(folder / "root", task)
-    config = Config(preset=preset, data=DataConfig(folder / "root", task)).to_dict()
+    view = open_view(folder / "root", task, context=context)
+    config = Config(preset=preset, data=DataConfig(folder / "root", task, context=context))
+    config = config.to_dict()
     config.pop("model")
     digest = sha256(view.folder / VOCABULARY)
     run = folder / preset
