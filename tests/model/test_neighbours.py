@@ -209,7 +209,8 @@ def test_a_user_without_usable_posts_is_passed_over_and_others_stay(queries, tra
 def test_a_query_user_with_training_posts_finds_themselves(training, words):
     posts = make_posts("test", Q, 3, words.user)
     place = np.searchsorted(words.user, posts.subset.user)
-    posts.subset.context_ids[:, :WORDS] = words.ids[place]
+    posts.subset.context_ids[:] = 0
+    posts.subset.context_ids[:, :1] = words.ids[place, :1]
     found = find_neighbours("user", posts, training, words)
     themselves = training.subset.user[found] == posts.subset.user
     assert any(len(users) > 1 for users in closest_users(posts, words))  # others share as many
