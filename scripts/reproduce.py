@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from scripts.reproduction import dataset_table, prepare, smoke
+from scripts.reproduction.done import Data, is_done
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
-from scripts.reproduction.plan import Job, is_done, make_job, runs_of
+from scripts.reproduction.plan import Job, make_job, runs_of
 from scripts.reproduction.results import Results, collect, write_results
 from scripts.reproduction.runner import Processes, run_jobs
 from scripts.reproduction.tables import Table, read_reported
@@ -47,7 +48,8 @@ def reproduce(options: Options, processes: Processes) -> dict[str, str]:
     tables = options.tables()
     jobs = plan(tables, options, size)
     prepare_data(options, jobs, size, processes)
-    left = [job for job in jobs if not is_done(job, options.root)]
+    data = Data(options.root)
+    left = [job for job in jobs if not is_done(job, data)]
     if options.dry_run:
         print_commands(made for job in left for made in job.commands)
         return {}

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import train as trainer
 from configuration import PRESETS, parse_config
 from scripts import reproduce
 from scripts.reproduction import dataset_table, prepare, smoke
+from scripts.reproduction.done import Data, is_done
 from scripts.reproduction.options import Options, check_flags, flags_for, parse_options
-from scripts.reproduction.plan import Run, is_done, make_job, runs_of
+from scripts.reproduction.plan import Run, make_job, runs_of
 from scripts.reproduction.tables import FULL, TABLES, read_reported
 from tests import small_world
 from utils.errors import UserError
@@ -55,15 +57,20 @@ class FakeProcesses:
 
 def train(arguments):
     config = parse_config(list(arguments))
+    data = trainer.open_data(config)
+    config = trainer.with_extractor(config, data.training)
     folder = config.run_dir
     if config.model.learns:
-        write(folder / "checkpoints" / "7" / "state.json", {})
-    write(folder / "configuration.json", config.to_dict())
+        write(folder / "checkpoints" / "7" / "state.json", {"epoch": config.train.epochs})
+    write(folder / "configuration.json", trainer.run_settings(config, data))
 
 
 def evaluate(folder):
-    seed = int(folder[-1])
-    write(Path(folder) / "metrics.json", {k: v + seed / 10 for k, v in METRICS.items()})
+    config = json.loads((Path(folder) / "configuration.json").read_text())
+    posts = small_world.POSTS["test"] - (config["features"] is not None)
+    made_by = {"posts": posts, "extractor": config["data"]["extractor"], "checkpoint": "best"}
+    numbers = {name: value + int(folder[-1]) / 10 for name, value in METRICS.items()}
+    write(Path(folder) / "metrics.json", numbers | made_by)
 
 
 def write(path, value):
@@ -82,7 +89,15 @@ def options(tmp_path, root):
     """Table 2, of three methods, without the leak (the small world has no view for it)."""
     only = (FULL, "1nn-im", "seq2seq")
     out = tmp_path / "out"
-    return Options(table=2, data_dir=root, out=out, only=only, leak=False, epochs=3)
+    return Options(
+        table=2,
+        data_dir=root,
+        out=out,
+        only=only,
+        leak=False,
+        epochs=3,
+        train_args="--user_words 6",
+    )
 
 
 def test_every_reported_number_has_a_row_and_every_row_a_preset():
@@ -216,23 +231,48 @@ def test_more_epochs_go_on_and_other_settings_are_refused(options):
             reproduce.reproduce(dataclasses.replace(options, **change), FakeProcesses())
 
 
-def test_a_run_without_its_evaluation_or_trained_after_it_is_not_done(options):
+@pytest.fixture
+def finished(options):
+    """One of three runs that are done."""
     reproduce.reproduce(options, FakeProcesses())
     job = make_job(Run(FULL, "caption", "users", "others", 0), options)
-    assert is_done(job, options.root)
-    write(job.folder / "checkpoints" / "9" / "state.json", {})
-    assert not is_done(job, options.root)
-    job.metrics.unlink()
-    assert not is_done(job, options.root)
+    assert is_done(job, Data(options.root))
+    return job
 
 
-def test_runs_of_another_vocabulary_are_refused(options):
-    reproduce.reproduce(options, FakeProcesses())
-    job = make_job(Run(FULL, "caption", "users", "others", 0), options)
-    recorded = json.loads((job.folder / "configuration.json").read_text())
-    write(job.folder / "configuration.json", recorded | {"vocabulary_sha256": "of other words"})
-    with pytest.raises(UserError, match="vocabulary_sha256 of other wor, not "):
-        is_done(job, options.root)
+def test_a_run_without_its_evaluation_or_trained_after_it_is_not_done(options, finished):
+    write(finished.folder / "checkpoints" / "9" / "state.json", {"epoch": 3})
+    assert not is_done(finished, Data(options.root))
+    evaluate(str(finished.folder))
+    assert is_done(finished, Data(options.root))
+    finished.metrics.unlink()
+    assert not is_done(finished, Data(options.root))
+
+
+def test_a_half_trained_run_is_not_done_even_when_evaluated(options, finished):
+    write(finished.folder / "checkpoints" / "7" / "state.json", {"epoch": 2})
+    evaluate(str(finished.folder))
+    assert not is_done(finished, Data(options.root))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"vocabulary_sha256": "of other words"}, "vocabulary_sha256 of other wor, not "),
+        ({"features": "another network"}, "features another netw, not "),
+        ({"training_posts": {"number": 5}}, "training_posts.number 5, not "),
+    ],
+)
+def test_runs_of_other_data_are_refused(options, finished, change, words):
+    recorded = json.loads((finished.folder / "configuration.json").read_text())
+    write(finished.folder / "configuration.json", recorded | change)
+    with pytest.raises(UserError, match=words):
+        is_done(finished, Data(options.root))
+
+
+def test_test_posts_that_got_their_features_later_are_evaluated(options, finished):
+    write(finished.metrics, json.loads(finished.metrics.read_text()) | {"posts": 2})
+    assert not is_done(finished, Data(options.root))
 
 
 def test_the_last_checkpoint_has_metrics_of_its_own(options):
