@@ -27,6 +27,7 @@ from utils.predictions import join_id
 CLUES = 3  # section 5.4
 QUERY_SIDE, CLUE_SIDE = 520, 240  # pixels of the longer side
 HASHTAG = "hashtag"
+UNKNOWN = "…"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Choice:
         """What a reader of the results should know of the choice."""
         fewer = sum(len(question.clues) < CLUES for question in self.questions)
         silent = sum(not all(question.said) for question in self.questions)
+        unknown = sum(any(map(_is_masked, question.said)) for question in self.questions)
         notes = [
             f"{name} wrote the same as ours for {count:,} of {self.posts:,} posts: not asked about"
             for name, count in self.same.items()
@@ -86,9 +88,18 @@ class Choice:
             notes.append(f"{self.no_image:,} posts without a readable image were passed over")
         if fewer:
             notes.append(f"{fewer:,} questions have fewer than {CLUES} other posts of the user")
+        if unknown:
+            notes.append(
+                f"in {unknown:,} questions a text has a word outside the vocabulary: shown as "
+                f"{UNKNOWN}, whoever wrote it"
+            )
         if silent:
             notes.append(f"in {silent:,} questions a method wrote nothing, shown as such")
         return notes
+
+
+def _is_masked(said: Said) -> bool:
+    return UNKNOWN in (*said.text.split(), *said.tags)
 
 
 def choose(
@@ -154,17 +165,26 @@ def _too_few(choice: Choice, posts: int, candidates: int, images: Path) -> str:
 
 
 def _compared(row: dict[str, Any], view: View) -> list[str]:
-    words = row["prediction"].split()
+    """What two texts are the same by: the words as they are shown."""
+    words = _masked(row["prediction"], view)
     return sorted(set(words)) if view.settings["task"] == HASHTAG else words
 
 
 def _said(words: str, view: View) -> Said:
     """What is shown of a method's words: all methods' in the same form."""
-    # Only some methods have a word for what they do not know: it must not tell them apart.
-    shown = [_readable("…" if word == "_UNK" else word) for word in words.split()]
+    shown = list(map(_readable, _masked(words, view)))
     if view.settings["task"] == HASHTAG:
         return Said(tags=tuple(dict.fromkeys(shown)))
     return Said(text=" ".join(shown))
+
+
+def _masked(words: str, view: View) -> list[str]:
+    """The words, with a sign for those that the vocabulary does not have.
+
+    Captioners write `_UNK` for these, while nearest neighbours answer with the words of training
+    posts: left as they are, rare words and the sign itself would tell the two apart.
+    """
+    return [word if word in view.vocabulary else UNKNOWN for word in words.split()]
 
 
 def _readable(text: str) -> str:

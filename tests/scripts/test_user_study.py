@@ -251,16 +251,34 @@ def test_an_empty_prediction_is_shown_as_such():
     assert "(nothing)" in crowd_csv(asked, [Item("q0", 0, 0, 1)], "")
 
 
-def test_unknown_words_look_alike(world):
-    rows = read_rows(world / RUNS[0])
-    for run in RUNS:
-        own = read_rows(world / run)
-        for row in own:
-            row["prediction"] = f"_UNK {run[0]}{run[-1]} \ud83d"
-        write_rows(world / run, own)
-    study = make(world, "study", posts=len(rows))
-    data = b"".join(everything(study).values()).decode("utf-8", "replace")
-    assert "_UNK" not in data and "…" in data
+@pytest.mark.parametrize("task", ["caption", "hashtag"])
+def test_unknown_words_look_alike(tmp_path, task, capsys):
+    """A captioner's `_UNK` and the rare word of a neighbour's post are shown by the same sign."""
+    world = make_runs(tmp_path, task)
+    written = ("_UNK sea", "zebra sun \ud83d", "cat dog")
+    for run, words in zip(RUNS, written, strict=True):
+        rows = read_rows(world / run)
+        write_rows(world / run, [{**row, "prediction": words} for row in rows])
+    study = make(world, "study")
+    items, shown = items_of(study), Counter()
+    for question in (q for one in pages_of(study) for q in one["questions"]):
+        item, texts = items[question["id"]], question["texts"]
+        for who, place in ((0, item["ours"] - 1), (1 + item["pair"], 2 - item["ours"])):
+            said = texts[place]
+            shown[who, said["text"] or " ".join(said["tags"])] += 1
+    second = "… sun …" if task == "caption" else "… sun"
+    assert set(shown) == {(0, "… sea"), (1, second), (2, "cat dog")}
+    assert (
+        "note: in 9 questions a text has a word outside the vocabulary" in capsys.readouterr().out
+    )
+
+
+def test_texts_that_look_the_same_are_not_asked_about(world):
+    for run, word in zip(RUNS, ("_UNK", "zebra", "joy"), strict=True):
+        rows = read_rows(world / run)
+        write_rows(world / run, [{**row, "prediction": f"{word} cat"} for row in rows])
+    with pytest.raises(UserError, match="only 0 of 30 can be asked about"):
+        make(world, "study", posts=1)
 
 
 def test_a_page_needs_no_network(world):
