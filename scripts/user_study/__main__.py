@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.user_study import sheets, tables
-from scripts.user_study.answers import read_answers
+from scripts.user_study.answers import Answers, read_answers
 from scripts.user_study.choice import Choice, choose
 from scripts.user_study.contenders import Comparison, Contender, open_comparison
 from scripts.user_study.key import (
@@ -26,7 +26,7 @@ from scripts.user_study.key import (
     write_key,
 )
 from scripts.user_study.plan import ID_BITS, Item, plan_sheets
-from scripts.user_study.votes import Pair, count_votes, total_first
+from scripts.user_study.votes import Pair, count_again, count_votes, total_first
 from utils.command_line import parse
 from utils.errors import UserError, run_command
 from utils.files import new_folder, sha256_of_json, write_bytes, write_text
@@ -50,7 +50,7 @@ class Make:
     """Posts to ask about, the same for every baseline (the paper: 100)."""
     workers: int = 3
     """Workers who judge each post and baseline (the paper: 3). With several baselines there are
-    as many pages for each, so that nobody sees a post twice."""
+    as many pages and batches for each, so that nobody sees a post twice."""
     seed: int = 0
     """Decides posts, clues, sides and order."""
     image_url: str = ""
@@ -91,7 +91,7 @@ def make(options: Make) -> None:
     choice = choose(contenders, view, options.images, options.posts, rng)
     size = (options.posts, len(options.baselines))
     pages = plan_sheets(*size, options.workers, rng)
-    batches = plan_sheets(*size, 1, rng)
+    batches = plan_sheets(*size, options.workers, rng)
     key = _key(options, comparison, choice, study, pages, batches)
     try:
         with new_folder(options.out) as folder:
@@ -178,8 +178,8 @@ def _print_made(options: Make, key: Key, pages: int, batches: int) -> None:
     out = options.out
     print(f"{out / PAGES}: {pages} pages, one for each worker, of {len(key.posts)} questions")
     print(
-        f"{out / CROWDSOURCING}: {batches} batches for a crowdsourcing site, {options.workers} "
-        "workers for each row, and nobody in two batches"
+        f"{out / CROWDSOURCING}: {batches} batches for a crowdsourcing site, one worker for each "
+        "row, and nobody in two batches: they have the same posts"
     )
     print(f"{out / KEY}: the secret key; do not give it to workers")
 
@@ -197,7 +197,8 @@ def score(options: Score) -> None:
         raise UserError("--studies names one study twice")
     answers = read_answers(options.answers, keys, options.answer_column)
     pairs = [pair for key in keys for pair in count_votes(key, answers)]
-    notes = [*_notes(pairs), *answers.notes(), *(note for key in keys for note in key.notes)]
+    notes = [*_notes(pairs), *answers.notes(), *_again(keys, answers)]
+    notes += [note for key in keys for note in key.notes]
     print(tables.render(pairs, "text"))
     print("\n".join(f"note: {note}" for note in notes))
     _write_results(options.out or options.studies[0] / "results", pairs, notes)
@@ -212,6 +213,16 @@ def _notes(pairs: list[Pair]) -> list[str]:
         "one post are not independent",
         f"{missing:,} of {wanted:,} votes are missing",
         *([first] if sum(pair.votes for pair in pairs) else []),
+    ]
+
+
+def _again(keys: list[Key], answers: Answers) -> list[str]:
+    count = sum(count_again(key, answers) for key in keys)
+    if not count:
+        return []
+    return [
+        f"{count:,} answers are by a worker who judged the same post in another batch too: votes "
+        "on it are not independent"
     ]
 
 

@@ -9,6 +9,7 @@ from configuration import Config
 from data_loader.trained import open_view_of_run
 from data_loader.view import View
 from scripts.contact_sheet import read_posts
+from scripts.gallery_figures.runs import RANDOM
 from utils.errors import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
@@ -82,7 +83,8 @@ def open_comparison(runs: Sequence[Path], data_dir: Path | None) -> Comparison:
     ]
     contenders = _share_posts(every)
     view = open_view_of_run(RunFolder.open(runs[0]), configs[0].data, data_dir)
-    notes = [*_leak(configs[0]), *_left_out(every, len(contenders[0].rows))]
+    left_out = _left_out(every, len(contenders[0].rows))
+    notes = [*_networks(contenders), *_leak(configs[0]), *left_out]
     return Comparison(contenders, view, notes)
 
 
@@ -101,6 +103,19 @@ def _check_view(first: Path, ours: Config, run: Path, other: Config) -> None:
                 f"{first} has --{field} {mine}, but {run} has --{field} {theirs}: a study compares "
                 f"runs of one {field}; make one study for each"
             )
+
+
+def _networks(contenders: list[Contender]) -> list[str]:
+    """Which network's image features each run has read, as eval says it."""
+    seen: dict[str, list[str]] = {}
+    for one in contenders:
+        for name in sorted({str(r["extractor"]) for r in one.rows.values() if r.get("extractor")}):
+            seen.setdefault(name, []).append(one.name)
+    untrained = ", random weights that never learnt to see"
+    return [
+        f"images seen by {network}{untrained if RANDOM in network else ''}: {', '.join(names)}"
+        for network, names in seen.items()
+    ]
 
 
 def _leak(config: Config) -> list[str]:

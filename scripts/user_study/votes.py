@@ -93,6 +93,16 @@ def count_votes(key: Key, answers: Answers) -> list[Pair]:
     ]
 
 
+def count_again(key: Key, answers: Answers) -> int:
+    """Answers by workers who had judged the same post already, in another batch of the study."""
+    asked = [
+        (worker, key.items[question].post)
+        for question, worker in answers.given
+        if question in key.items
+    ]
+    return len(asked) - len(set(asked))
+
+
 def wilson(hits: float, total: int) -> tuple[float, float]:
     """The 95% interval of a share, as Wilson (1927) has it; it never leaves 0 to 1.
 

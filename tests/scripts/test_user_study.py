@@ -5,7 +5,7 @@ import io
 import random
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -83,9 +83,21 @@ def test_each_worker_sees_each_post_once_and_each_question_has_its_judges(world)
     assert set(judges.values()) == {4} and len(judges) == 9 * 2
     orders = {tuple(items[q["id"]]["post"] for q in one["questions"]) for one in pages}
     assert len(orders) == len(pages)
-    batches = batches_of(study)
-    assert len(batches) == 2
-    assert all(len({items[row["question"]]["post"] for row in b}) == 9 for b in batches)
+
+
+def test_each_judge_on_a_crowdsourcing_site_has_a_batch_with_sides_of_its_own(world):
+    study = make(world, "study", workers=4)
+    items, batches = items_of(study), batches_of(study)
+    assert len(batches) == 2 * 4
+    sides = defaultdict(list)
+    for number, batch in enumerate(batches, 1):
+        asked = [items[row["question"]] for row in batch]
+        assert len({item["post"] for item in asked}) == 9
+        assert {item["sheet"] for item in asked} == {f"crowd {number}"}
+        for item in asked:
+            sides[item["post"], item["pair"]].append(item["ours"])
+    assert {len(places) for places in sides.values()} == {4} and len(sides) == 9 * 2
+    assert any(len(set(places)) == 2 for places in sides.values())
 
 
 @pytest.mark.parametrize("posts,pairs,judges", [(100, 3, 3), (7, 2, 5), (11, 1, 1)])

@@ -10,7 +10,15 @@ from scipy.stats import binomtest
 
 from scripts.user_study import __main__ as commands
 from scripts.user_study import tables, votes
-from tests.scripts.study_world import RUNS, items_of, make, make_runs, pages_of
+from tests.scripts.study_world import (
+    RUNS,
+    items_of,
+    make,
+    make_runs,
+    pages_of,
+    read_rows,
+    write_rows,
+)
 from utils.errors import UserError
 
 
@@ -94,6 +102,34 @@ def test_results_of_a_site_are_counted(study, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "1 answers came twice from one worker, 0 of them changed" in out
     assert "1 rows have no answer" in out and "1 rejected rows were left out" in out
+
+
+def test_a_worker_of_two_batches_is_said(study, tmp_path, capsys):
+    by_post = {}
+    for id_, item in items_of(study).items():
+        if item["sheet"].startswith("crowd"):
+            by_post.setdefault(item["post"], []).append(id_)
+    first, second = list(by_post.values())[:2]
+    rows = [(id_, "W1", "Approved", 1) for id_ in (*first[:3], second[0])]
+    rows += [(first[3], "W2", "Approved", 1)]
+    score(tmp_path, study, crowd_results(tmp_path / "r.csv", study, rows))
+    assert "2 answers are by a worker who judged the same post" in capsys.readouterr().out
+
+
+def test_the_network_that_saw_the_images_is_named(tmp_path, capsys):
+    world = make_runs(tmp_path)
+    for run, extractor in zip(RUNS, ("resnet101_random", "resnet101", None), strict=True):
+        rows = read_rows(world / run)
+        write_rows(world / run, [{**row, "extractor": extractor} for row in rows])
+    study = make(world, "study")
+    capsys.readouterr()
+    score(tmp_path, study, saved_page(tmp_path / "page.json", study, 1))
+    out = capsys.readouterr().out
+    assert (
+        "note: images seen by resnet101_random, random weights that never learnt to see: csmn-p5\n"
+        "note: images seen by resnet101: 1nn-usrim\n"
+    ) in out
+    assert "seen by resnet101: 1nn-usrim" in (tmp_path / "results" / "table4.md").read_text()
 
 
 def test_one_column_per_choice_is_understood(study, tmp_path):
