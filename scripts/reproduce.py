@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from scripts.reproduction import dataset_table, prepare, smoke
-from scripts.reproduction.done import Data, is_done
+from scripts.reproduction.done import Data, is_done, is_there
+from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
 from scripts.reproduction.plan import Job, make_job, runs_of
 from scripts.reproduction.results import Results, collect, write_results
@@ -46,7 +47,8 @@ def reproduce(options: Options, processes: Processes) -> dict[str, str]:
     """
     size = (smoke.TINY if options.tiny else smoke.WHOLE) if options.smoke else None
     tables = options.tables()
-    jobs = plan(tables, options, size)
+    every = plan(tables, options, size)
+    jobs = [job for job in every if options.chooses(job.run.preset, job.run.split, job.run.context)]
     prepare_data(options, jobs, size, processes)
     data = Data(options.root)
     left = [job for job in jobs if not is_done(job, data)]
@@ -56,19 +58,21 @@ def reproduce(options: Options, processes: Processes) -> dict[str, str]:
     if jobs:
         print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done already", flush=True)
     failed = run_jobs(left, processes, options.parallel, print_line, stop=processes.stop)
-    results = collect(jobs, failed)
-    report(tables, results, options)
+    others = [job for job in every if job not in jobs and is_there(job, data)]
+    results = collect([*jobs, *others], failed)
+    report(tables, results, options, size)
     return failed | (check_order(tables, results, options) if options.smoke else {})
 
 
 def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> list[Job]:
-    """All runs of all tables with their commands, done or not."""
-    check_flags([row.preset for table in tables for row in table.rows], options.train_args)
+    """All runs of all tables with their commands: done or not, chosen or not."""
+    presets = [row.preset for table in tables for row in table.rows]
+    check_flags(filter(options.chooses, presets), options.train_args)
 
     def seeds(preset: str) -> int:
         return options.seeds or (size.seeds_of(preset) if size else 1)
 
-    runs = [run for table in tables for run in runs_of(table, seeds, options.leak)]
+    runs = [run for table in tables for run in runs_of(table, seeds)]
     return [make_job(run, options, size.sizes if size else None) for run in runs]
 
 
@@ -95,15 +99,18 @@ def prepare_data(
             prepare.run_commands(stage(), processes, options.out / "prepare.log")
 
 
-def report(tables: Sequence[Table], results: Results, options: Options) -> None:
-    """Writes and prints the tables, and on the toy world the check of their order."""
+def report(
+    tables: Sequence[Table], results: Results, options: Options, size: smoke.Size | None
+) -> None:
+    """Writes and prints the tables."""
     options.out.mkdir(parents=True, exist_ok=True)
     reported = read_reported()
     if options.table == 1:
         print(dataset_table.write_dataset_table(options.out, options.root, reported["table_1"]))
     for table in tables:
         numbers = reported[f"table_{table.number}"]
-        print(f"\n{write_results(options.out, table, results, numbers)}")
+        notes = notes_of(table, results, options, size.epochs if size else options.epochs)
+        print(f"\n{write_results(options.out, table, results, numbers, notes)}")
 
 
 def check_order(tables: Sequence[Table], results: Results, options: Options) -> dict[str, str]:

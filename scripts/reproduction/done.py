@@ -107,6 +107,14 @@ def is_done(job: Job, data: Data) -> bool:
     return _is_newer(job.metrics, made_of) and _has_posts(job.metrics, there)
 
 
+def is_there(job: Job, data: Data) -> bool:
+    """Whether a run that nobody asked for now is done, as it would be asked for."""
+    try:
+        return is_done(job, data)
+    except UserError:
+        return False  # of other settings: its cell stays empty
+
+
 def _is_trained(folder: Path, steps: list[int], wanted: Config) -> bool:
     """Whether training got to the end; what it was asked for says nothing of how far it came."""
     states = [_read(path) or {} for path in _states(folder, steps)]

@@ -43,9 +43,9 @@ class Options:
     out: Path = Path("reproduced")
     """Where runs, logs and tables go."""
     only: tuple[str, ...] = ()
-    """Presets of the rows to fill; by default all of the table."""
+    """Presets of the rows to fill, by default all; the others show what is done already."""
     splits: tuple[Literal["users", "posts"], ...] = ()
-    """Splits to fill; by default all of the table."""
+    """Splits to fill, by default all; likewise."""
     seeds: int | None = None
     """Runs per row, of seeds 0, 1 ...; default 1, and 3 of four rows with --smoke."""
     leak: bool = True
@@ -93,15 +93,16 @@ class Options:
         return self.jobs or (2 if self.smoke else 1)
 
     def tables(self) -> list[Table]:
-        """The tables of results to fill, cut down to the rows and splits that are asked for."""
+        """The tables of results that have a row to fill, whole."""
         numbers = [self.table] if self.table else list(TABLES)
-        cut = [self._cut(TABLES[number]) for number in numbers if number in TABLES]
-        return [table for table in cut if table.rows]
+        tables = [TABLES[number] for number in numbers if number in TABLES]
+        return [t for t in tables if any(self.chooses(row.preset) for row in t.rows)]
 
-    def _cut(self, table: Table) -> Table:
-        rows = tuple(row for row in table.rows if not self.only or row.preset in self.only)
-        splits = tuple(split for split in table.splits if not self.splits or split in self.splits)
-        return table.reduced(rows, splits)
+    def chooses(self, preset: str, split: str | None = None, context: str = "others") -> bool:
+        """Whether a cell is to be filled; of the others, what is there is shown."""
+        row = not self.only or preset in self.only
+        column = not self.splits or split is None or split in self.splits
+        return row and column and (self.leak or context == "others")
 
     def check(self) -> None:
         """Refuses flags that do not fit together.
@@ -138,7 +139,7 @@ class Options:
         for name in self.only:
             if name not in known:
                 raise UserError(f"--only: no row '{name}'; the rows are {', '.join(known)}")
-        if any(not table.splits for table in self.tables()):
+        if self.splits and any(not set(self.splits) & set(t.splits) for t in self.tables()):
             raise UserError(
                 f"--splits {' '.join(self.splits)}: Table 2 is split by users; give users as well"
             )

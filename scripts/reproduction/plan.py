@@ -44,18 +44,17 @@ class Job:
     metrics: Path
 
 
-def runs_of(table: Table, seeds: Callable[[str], int], leak: bool) -> list[Run]:
-    """All runs of a table, row by row.
+def runs_of(table: Table, seeds: Callable[[str], int]) -> list[Run]:
+    """All runs of a table, row by row, the full model also under --context all.
 
     Args:
-        table: with the rows and splits that are to be filled.
+        table: with its rows and splits.
         seeds: preset to its number of runs.
-        leak: also the full model under --context all.
     """
     runs = []
     for split in table.splits:
         for preset in (row.preset for row in table.rows):
-            contexts = ("others", "all") if leak and preset == FULL else ("others",)
+            contexts = ("others", "all") if preset == FULL else ("others",)
             runs += [
                 Run(preset, table.task, split, context, seed)
                 for context in contexts

