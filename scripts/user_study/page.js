@@ -119,12 +119,15 @@ function go(place) {
   scrollTo(0, 0);
 }
 
+/* Within the pause another choice replaces the answer, and the pause begins anew. */
 function choose(value, move) {
-  if (at < 0 || at >= questions.length || moving) return;
+  if (at < 0 || at >= questions.length) return;
   answers[questions[at].id] = value;
   show();
   keep();
-  if (move) moving = setTimeout(() => go(at + 1), PAUSE);
+  if (!move && !moving) return;
+  clearTimeout(moving);
+  moving = setTimeout(() => go(at + 1), PAUSE);
 }
 
 /* A checksum by which an edited file is noticed. */
