@@ -66,8 +66,7 @@ def reproduce(options: Options, processes: Processes) -> dict[str, str]:
 
 def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> list[Job]:
     """All runs of all tables with their commands: done or not, chosen or not."""
-    presets = [row.preset for table in tables for row in table.rows]
-    check_flags(filter(options.chooses, presets), options.train_args)
+    check_flags([row.preset for table in tables for row in table.rows], options.train_args)
 
     def seeds(preset: str) -> int:
         return options.seeds or (size.seeds_of(preset) if size else 1)

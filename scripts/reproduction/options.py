@@ -193,7 +193,7 @@ def check_flags(presets: Iterable[str], train_args: str) -> None:
         if name in SET_HERE:
             raise UserError(f"--train_args has --{name}, which scripts.reproduce sets by itself")
         if name not in known:
-            raise UserError(f"--train_args has --{name}, which none of the chosen methods knows")
+            raise UserError(f"--train_args has --{name}, which no method of the table knows")
 
 
 def _groups(text: str) -> list[list[str]]:
