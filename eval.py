@@ -34,6 +34,8 @@ def main() -> None:
     config = Config.from_dict(run.configuration)
     view = open_view_of_run(run, config.data, options.data_dir)
     tags = options.decoding.separate_tags(config.model, *view.tag_counts())
+    if not config.model.learns and options.checkpoint != "best":
+        raise UserError(f"{run.path} has learnt nothing: leave out --checkpoint")
     posts = open_subset(options, config, run, view)
     if config.model.learns:
         rows, numbers = run_model(options, config, run.path, view, posts, tags)
@@ -164,16 +166,19 @@ def run_search(config: Config, view: View, posts: Posts) -> list[dict]:
 def how_made(options: EvalConfig, config: Config, posts: Posts, tags: int | None) -> dict[str, Any]:
     """What metrics.json says of the way to its numbers."""
     captions = config.data.task == "caption"
+    decoded = {
+        "checkpoint": options.checkpoint,
+        "precision": config.train.precision,
+        **options.decoding.search(),
+        "tags_per_post": tags,
+    }
     return {
         "posts": len(posts),
         "posts_left_out": sum(posts.left_out.values()),
         "task": config.data.task,
         "subset": posts.subset.name,
         "extractor": extractor_of(posts),
-        "checkpoint": options.checkpoint,
-        "precision": config.train.precision,
-        **options.decoding.search(),
-        "tags_per_post": tags,
+        **(decoded if config.model.learns else {}),
         "tokenizer": options.tokenizer if captions else None,
         "limit": options.limit,
     }

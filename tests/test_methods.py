@@ -74,7 +74,8 @@ def test_a_search_answers_with_training_posts(data, tmp_path, preset):
         # Tags that training has seen but the vocabulary has not are answers too, each once.
         assert row["prediction"] == " ".join(dict.fromkeys(words))
     assert any("zebra" in row["prediction"] for row in rows)
-    assert metrics["posts"] == len(rows) and "loss" not in metrics
+    assert metrics["posts"] == len(rows)
+    assert not {"loss", "checkpoint", "beam_size"} & metrics.keys()
     assert metrics["posts_left_out"] == (preset != "1nn-usr")
     assert not (tmp_path / "run/checkpoints").exists()
 
@@ -94,6 +95,8 @@ def test_a_search_takes_no_flags_of_a_decoder(data, tmp_path):
     run_preset(data, tmp_path / "run", "1nn-im")
     with pytest.raises(UserError, match=r"training posts.*leave out --beam_size"):
         call(eval, run_dir=tmp_path / "run", beam_size=3)
+    with pytest.raises(UserError, match="learnt nothing: leave out --checkpoint"):
+        call(eval, run_dir=tmp_path / "run", checkpoint="last")
     with pytest.raises(UserError, match="--tags_per_post"):
         call(eval, run_dir=tmp_path / "run", tags_per_post=3)
 
