@@ -69,10 +69,20 @@ def picture(image: np.ndarray | None, side: int = 560) -> str:
     """
     if image is None:
         return '<div class="gone">no image</div>'
+    return f'<img alt="" src="{data_uri(image, side)}">'
+
+
+def data_uri(image: np.ndarray, side: int = 560) -> str:
+    """Returns the middle square of a picture as a JPEG in a URI, for `src` and CSS's `url()`.
+
+    Args:
+        image: uint8 [H, W, 3].
+        side: of the square, in pixels.
+    """
     square = ImageOps.fit(Image.fromarray(image), (side, side), Image.Resampling.LANCZOS)
     data = io.BytesIO()
     square.save(data, "JPEG", quality=88)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}">'
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
 def hits(words: list[str], references: list[list[str]]) -> list[bool]:

@@ -107,7 +107,7 @@ def _looks(row: Row, album: Album) -> str:
     side, pixels = round(cells**0.5), album.pixels(row["image"])
     if cells < 4 or side * side != cells or pixels is None:
         return ""
-    data = figures.picture(middle(pixels), 224).split('src="')[1].split('"')[0]
+    data = figures.data_uri(middle(pixels), 224)
     maps = _weights(row, "image").reshape(-1, side, side)
     views = [_look(word, one) for word, one in zip(row["words"], maps, strict=True)]
     return f'<div class="looks" style="--picture: url({data})">{"".join(views)}</div>'

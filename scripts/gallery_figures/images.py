@@ -14,13 +14,13 @@ COLUMNS = 3
 
 
 def figure(runs: list[Run], album: Album, seed: int, user: str | None = None) -> Figure | None:
-    """Draws one user's posts of the first run that has enough of them.
+    """Draws one user's posts, of the first run that has any of them.
 
     Args:
         runs: ours, hashtags first, as in the paper.
         album: the images.
-        seed: chooses the user and orders their posts.
-        user: the name, instead.
+        seed: chooses the user, among those with many pictures in the first run, and orders posts.
+        user: the name, instead; however few posts there are.
 
     Raises:
         UserError: no run has a post of this user.
