@@ -49,6 +49,8 @@ class Arguments:
     """Posts (user/post) instead of random ones; the first of them give the images."""
     seed: int = 0
     """Draws posts and users."""
+    num_gpus: int | None = None
+    """0 for the CPU, 1 for a GPU; by default a GPU if there is one."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def check(arguments: Arguments) -> None:
     """Refuses what would fail after the work, before it."""
     for name in ("posts", "images", "users"):
         check_range(name, getattr(arguments, name), 1)
+    check_range("num_gpus", arguments.num_gpus, 0, 1)
     if arguments.users < arguments.images:
         raise UserError(
             f"--users {arguments.users} is less than --images {arguments.images}: each image's own "
@@ -136,7 +139,7 @@ def open_trained(arguments: Arguments) -> Trained:
     quiet_tensorflow()
     from model.saving import load_captioner
 
-    strategy, precision = make_strategy(None), config.train.precision
+    strategy, precision = make_strategy(arguments.num_gpus), config.train.precision
     with strategy.scope():
         captioner, found = load_captioner(config.model, run.path, arguments.checkpoint, precision)
     print(f"{run.path}, step {found.step}: {len(posts):,} posts of {posts.subset.name}")

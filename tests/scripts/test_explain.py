@@ -1,6 +1,7 @@
 """`python -m scripts.explain` on a small world: attention of greedy captions, crossed users."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -26,7 +27,8 @@ def trained(world, tmp_path_factory):
 
 
 def run_explain(monkeypatch, *more, **settings):
-    monkeypatch.setattr("sys.argv", ["explain", *flags(**settings), *map(str, more)])
+    given = flags(**({"num_gpus": 0} | settings))
+    monkeypatch.setattr("sys.argv", ["explain", *given, *map(str, more)])
     explain.main()
 
 
@@ -107,6 +109,8 @@ def test_a_model_without_attention_is_said_and_old_files_go(
     [
         ({"users": 2, "images": 3}, "--users 2 is less than --images 3"),
         ({"posts": 0}, "--posts is 0"),
+        ({"num_gpus": -1}, "--num_gpus is -1; expected at least 0"),
+        ({"num_gpus": 2}, "--num_gpus is 2; expected at most 1"),
         ({"subset": "nothing"}, "has no subset nothing"),
         ({"checkpoint": "77"}, "77"),
     ],
@@ -114,6 +118,17 @@ def test_a_model_without_attention_is_said_and_old_files_go(
 def test_mistakes_are_said(trained, monkeypatch, settings, message):
     with pytest.raises(UserError, match=message):
         run_explain(monkeypatch, run_dir=trained, **settings)
+
+
+@pytest.mark.parametrize("given, asked", [((), None), (("--num_gpus", "1"), 1)])
+def test_the_device_is_the_one_asked_for(trained, monkeypatch, given, asked):
+    def stop(*devices):
+        raise UserError(f"devices: {devices}")
+
+    monkeypatch.setattr(explain, "make_strategy", stop)
+    monkeypatch.setattr("sys.argv", ["explain", *flags(run_dir=trained), *given])
+    with pytest.raises(UserError, match=re.escape(f"devices: ({asked},)")):
+        explain.main()
 
 
 def test_a_search_has_nothing_to_explain(trained, tmp_path, monkeypatch):
