@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from scripts.reproduction import dataset_table, prepare, smoke
+from scripts.reproduction import dataset_table, order, prepare, smoke
 from scripts.reproduction.done import Data, is_done, is_there
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
@@ -91,6 +91,8 @@ def prepare_data(
     )
     for stage in stages:
         stage()  # what cannot work is said before anything takes its time
+    if size and not options.dry_run:
+        smoke.record_size(options.out, size)
     for stage in stages:
         if options.dry_run:
             print_commands(stage())
@@ -116,7 +118,7 @@ def check_order(tables: Sequence[Table], results: Results, options: Options) -> 
     """Prints whether the toy world's rules show in the tables; returns what failed, by name."""
     if options.tiny:
         return {}
-    text, held = smoke.check_order(tables, results, options.out / "world")
+    text, held = order.check_order(tables, results, options.out / "world")
     path = options.out / "order.txt"
     write_text(path, f"{text}\n")
     print(text)

@@ -1,26 +1,19 @@
-"""The smoke size: every row of Tables 2 and 3 on a toy world, and whether its rules show."""
+"""The smoke size: every row of Tables 2 and 3 on a toy world."""
 
-import math
+import json
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, stdev
 
-from data_loader.toy_world import load_ceilings
 from data_loader.toy_world.ceilings import CEILINGS_FILE
 from scripts.reproduction.options import Options
+from scripts.reproduction.order import SIGHTS
 from scripts.reproduction.plan import command
 from scripts.reproduction.prepare import Command
-from scripts.reproduction.results import Measured, Results
-from scripts.reproduction.tables import FULL, Table
-from utils.tables import format_table
+from utils.errors import UserError
+from utils.files import write_json
 
-# The rows whose order the planted rules decide, and what their models cannot see.
-WITHOUT = {"csmn-nouc-p5": "no_user", "csmn-nowo-p5": "no_word", "csmn-noim": "no_image"}
-# By which metrics: those that have ceilings. Under teacher forcing, every kind of sight counts;
-# written freely, no_word may reach what full reaches.
-HELD = {"caption": ("Bleu_1", "word_accuracy"), "hashtag": ("F1", "word_accuracy")}
+WORLD_FILE = "world.json"
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Size:
 
     def seeds_of(self, preset: str) -> int:
         """How many runs a row has."""
-        return self.seeds if preset == FULL or preset in WITHOUT else 1
+        return self.seeds if preset in SIGHTS else 1
 
     @property
     def sizes(self) -> dict[str, str | int]:
@@ -75,11 +68,39 @@ TINY = Size(
 
 
 def world_command(out: Path, size: Size) -> list[Command]:
-    """Makes the toy world, unless it is there."""
+    """Makes the toy world, unless it is there.
+
+    Raises:
+        UserError: the one that is there is of another size.
+    """
     world = out / "world"
+    made = _made_by(out)
+    if made != _flags(size) and (made or world.exists()):
+        raise UserError(
+            f"{out} holds a toy world made by {made or 'unknown flags'}, not by {_flags(size)}: "
+            "give another --out, or remove this folder"
+        )
     if (world / CEILINGS_FILE).exists():
         return []
     return [command("scripts.make_toy_world", ["--out", world, *shlex.split(size.world)])]
+
+
+def record_size(out: Path, size: Size) -> None:
+    """Writes beside the world how it is made, before it is."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / WORLD_FILE, {"flags": _flags(size)})
+
+
+def _flags(size: Size) -> str:
+    """Of the world and of the views: both are made once."""
+    return f"{size.world} {size.build}"
+
+
+def _made_by(out: Path) -> str | None:
+    try:
+        return json.loads((out / WORLD_FILE).read_text(encoding="utf-8"))["flags"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def with_world(options: Options, size: Size) -> Options:
@@ -93,46 +114,3 @@ def with_world(options: Options, size: Size) -> Options:
         images=world / "images",
         weights="random",
     )
-
-
-def check_order(tables: Iterable[Table], results: Results, world: Path) -> tuple[str, bool]:
-    """Holds the measured order of rows against the planted rules.
-
-    The full model must beat one that sees less by more than both scatter together over their
-    seeds, wherever the best possible scores of the two differ.
-
-    Args:
-        tables: those that were filled.
-        results: from `results.collect`.
-        world: the toy world, whose ceilings say which differ.
-
-    Returns:
-        The check as a table, and whether everything held that could be compared.
-    """
-    ceilings, rows = load_ceilings(world), []
-    for table in tables:
-        for split in table.splits:
-            full = results.get((table.task, FULL, split, "others"))
-            for preset, sees in WITHOUT.items():
-                less = results.get((table.task, preset, split, "others"))
-                for metric in HELD[table.task] if full and less else ():
-                    best = [ceilings[table.task][sight][metric] for sight in ("full", sees)]
-                    rows.append([f"{table.task} {split}", preset, metric])
-                    rows[-1] += compare(full, less, metric, best)
-    header = ["posts", f"{FULL} above", "metric", "measured", "spread", "ceilings", "holds"]
-    text = "The order of rows that the planted rules ask for\n\n" + format_table(header, rows)
-    return text, all(row[-1] != "NO" for row in rows)
-
-
-def compare(full: Measured, less: Measured, metric: str, best: list[float]) -> list[str]:
-    """One line of the check: difference, spread of both, difference of the ceilings, verdict."""
-    ours, theirs = full.values(metric), less.values(metric)
-    planted = best[0] - best[1]
-    if not ours or not theirs:
-        return ["-", "-", f"{planted:+.3f}", "NO"]
-    difference = mean(ours) - mean(theirs)
-    spread = math.hypot(*(stdev(v) if len(v) > 1 else 0.0 for v in (ours, theirs)))
-    verdict = "yes" if difference > spread else "NO"
-    if planted == 0:
-        verdict = "equal ceilings"
-    return [f"{difference:+.3f}", f"{spread:.3f}", f"{planted:+.3f}", verdict]

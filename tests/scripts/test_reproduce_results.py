@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from scripts import reproduce
-from scripts.reproduction import smoke
+from scripts.reproduction import order, smoke
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options
 from scripts.reproduction.results import Measured, as_cell, leak_csv, leak_grid
 from scripts.reproduction.tables import FULL, TABLES
+from utils.errors import UserError
 from utils.files import write_json
 
 
@@ -70,7 +71,20 @@ def test_notes_say_what_was_measured():
     ],
 )
 def test_order_must_exceed_the_spread(full, less, ceilings, verdict):
-    assert smoke.compare(measured(*full), measured(*less), "F1", list(ceilings))[-1] == verdict
+    assert order.compare(measured(*full), measured(*less), "F1", list(ceilings))[-1] == verdict
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "verdict"),
+    [
+        ((0.8, 0.9), (0.5, 0.6), "yes"),
+        ((0.5, 0.9), (0.5, 0.7), "open"),
+        ((0.5,), (0.6,), "reversed"),
+    ],
+)
+def test_order_among_lesser_rows_is_information(high, low, verdict):
+    row = order.compare(measured(*high), measured(*low), "F1", [0.9, 0.6], must=False)
+    assert row[-1] == verdict
 
 
 def test_the_smoke_fails_where_the_order_is_not_that_of_the_rules(tmp_path, capsys):
@@ -85,8 +99,26 @@ def test_the_smoke_fails_where_the_order_is_not_that_of_the_rules(tmp_path, caps
         for preset, n in numbers.items()
     }
     assert reproduce.check_order(options.tables(), results, options) == {}
-    assert "equal ceilings" in capsys.readouterr().out
+    lines = {tuple(line.split()[2:5]): line for line in capsys.readouterr().out.splitlines()}
+    assert lines[FULL, "csmn-nowo-p5", "F1"].endswith("equal ceilings")
+    assert lines["csmn-nowo-p5", "csmn-nouc-p5", "F1"].endswith("yes")
+    assert ("csmn-nouc-p5", "csmn-noim", "F1") not in lines  # their ceilings are equal
+    none = reproduce.check_order(options.tables(), {}, options)
+    assert none == {} and "nothing to compare" in capsys.readouterr().out
     numbers_of_no_image = results["hashtag", "csmn-noim", "users", "others"].metrics[0]
     numbers_of_no_image["F1"] = 0.8
     assert list(reproduce.check_order(options.tables(), results, options)) == ["the order of rows"]
     assert " NO" in (tmp_path / "order.txt").read_text()
+
+
+def test_a_world_of_another_size_is_refused(tmp_path):
+    assert len(smoke.world_command(tmp_path, smoke.TINY)) == 1
+    smoke.record_size(tmp_path, smoke.TINY)
+    (tmp_path / "world").mkdir()
+    write_json(tmp_path / "world" / "ceilings.json", {})
+    assert smoke.world_command(tmp_path, smoke.TINY) == []
+    with pytest.raises(UserError, match=r"made by --users 24 .*, not by --users 320 .*--out"):
+        smoke.world_command(tmp_path, smoke.WHOLE)
+    (tmp_path / "world.json").unlink()
+    with pytest.raises(UserError, match="made by unknown flags"):
+        smoke.world_command(tmp_path, smoke.TINY)
