@@ -127,17 +127,25 @@ def choose(
     for id_ in candidates:
         if len(choice.questions) == posts:
             break
-        rows = [one.rows[id_] for one in contenders]
-        image = read_jpeg(images / rows[0]["image"], QUERY_SIDE)
-        if image is None:
+        question = _question(id_, [one.rows[id_] for one in contenders], others, rng)
+        if question is None:
             choice.no_image += 1
-            continue
-        said = tuple(_said(row["prediction"], view) for row in rows)
-        clues = others.draw(id_, rows[0], rng)
-        choice.questions.append(Question(id_, image, clues, said))
+        else:
+            choice.questions.append(question)
     if len(choice.questions) < posts:
         raise UserError(_too_few(choice, posts, len(candidates), images))
     return choice
+
+
+def _question(
+    id_: str, rows: list[dict[str, Any]], others: "OtherPosts", rng: random.Random
+) -> Question | None:
+    """The question about a post, by each contender's row of it; None without a readable image."""
+    image = read_jpeg(others.images / rows[0]["image"], QUERY_SIDE)
+    if image is None:
+        return None
+    said = tuple(_said(row["prediction"], others.view) for row in rows)
+    return Question(id_, image, others.draw(id_, rows[0], rng), said)
 
 
 def _candidates(contenders: Sequence[Contender], view: View, choice: Choice) -> list[str]:
