@@ -20,7 +20,7 @@ from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy
 from utils.errors import UserError, run_command
 from utils.metrics import Scores, score_rows
-from utils.predictions import write_predictions
+from utils.predictions import join_words, write_predictions
 from utils.reports import write_report
 from utils.run_folder import RunFolder, newest_run
 from utils.tables import metric_table
@@ -202,9 +202,8 @@ def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
 
 def prediction_row(view: View, posts: Posts, row: int, words: list[str]) -> dict:
     """One row of predictions.jsonl."""
-    if view.settings["task"] == "hashtag":
-        words = dict.fromkeys(words)  # section 4.2: duplicate hashtags are removed
-    said = {"prediction": " ".join(words), "extractor": extractor_of(posts)}
+    prediction = join_words(words, view.settings["task"])
+    said = {"prediction": prediction, "extractor": extractor_of(posts)}
     return {**view.describe(posts.subset, row), **said}
 
 

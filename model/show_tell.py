@@ -5,10 +5,10 @@ Challenge, TPAMI 2016, equations (10)-(12).
     x_t = W_e y_t             y_0 is GO
     p_{t+1} = softmax(W_f LSTM(x_t) + b_f)
 
-The image is the pool5 feature: the encoder is not fine-tuned here. The biases b_i and b_f are not in
-the paper's equations. Dropout follows the authors' im2txt, on what enters the LSTM (the image too)
-and on what leaves it towards the prediction, a fresh mask at each step; the recurrent connection
-has none.
+The image is the pool5 feature: the encoder is not fine-tuned here. The biases b_i and b_f are not
+in the paper's equations. Dropout follows the authors' im2txt, on what enters the LSTM (the image
+too) and on what leaves it towards the prediction, a fresh mask at each step; the recurrent
+connection has none.
 """
 
 from typing import NamedTuple

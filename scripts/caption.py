@@ -30,6 +30,7 @@ from model.configs import ModelConfig
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
+from utils.predictions import join_words
 from utils.reports import write_report
 from utils.run_folder import RunFolder, newest_run
 
@@ -202,8 +203,6 @@ def write_captions(
     """
     from model.evaluation import decode_subset
 
-    # Section 4.2: duplicate hashtags are removed.
-    unique = dict.fromkeys if view.settings["task"] == "hashtag" else list
     decoded = decode_subset(
         strategy,
         captioner,
@@ -215,7 +214,7 @@ def write_captions(
     return [
         {
             "image": str(pictures.paths[row]),
-            "prediction": " ".join(unique(spell(view, ids))),
+            "prediction": join_words(spell(view, ids), view.settings["task"]),
             "log_probability": round(float(score), 4) if np.isfinite(score) else None,
         }
         for row, ids, score in zip(*decoded, strict=True)

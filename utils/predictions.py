@@ -41,6 +41,15 @@ def join_id(user: str, post: str) -> str:
     return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in (user, post))
 
 
+def join_words(words: Iterable[str], task: str) -> str:
+    """The `prediction` of a row: words between blanks, each hashtag once (section 4.2).
+
+    >>> join_words(["sun", "sea", "sun"], "hashtag"), join_words(["so", "so"], "caption")
+    ('sun sea', 'so so')
+    """
+    return " ".join(dict.fromkeys(words) if task == "hashtag" else words)
+
+
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:
     """Reads predictions; nothing is dropped, a bad line is an error that names it.
 

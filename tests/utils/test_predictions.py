@@ -3,7 +3,7 @@ import json
 import pytest
 
 from utils.errors import UserError
-from utils.predictions import join_id, read_predictions, write_predictions
+from utils.predictions import join_id, join_words, read_predictions, write_predictions
 
 GOOD = {"id": "7", "prediction": "a dog", "references": ["the dog"]}
 
@@ -93,3 +93,9 @@ def test_no_two_posts_share_an_id():
     pairs = [(user, post) for user in names for post in names]
     assert len({join_id(*pair) for pair in pairs}) == len(pairs)
     assert join_id("ann_1", "p-7.x") == "ann_1/p-7.x"
+
+
+def test_a_hashtag_is_predicted_once_and_a_word_as_often_as_it_is_said():
+    words = ["sun", "sea", "sun"]
+    assert join_words(words, "hashtag") == "sun sea"
+    assert join_words(words, "caption") == "sun sea sun"
