@@ -18,7 +18,7 @@ from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
 from scripts.reproduction.plan import Job, make_job, runs_of
 from scripts.reproduction.results import Results, collect, write_results
-from scripts.reproduction.runner import Processes, run_jobs
+from scripts.reproduction.runner import Execute, Processes, run_jobs
 from scripts.reproduction.tables import Table, read_reported
 from utils.errors import run_command
 from utils.files import write_text
@@ -29,15 +29,18 @@ def main() -> None:
     options = parse_options()
     options.check()
     processes = Processes(threads(options.parallel))
-    print_done(reproduce(options, processes), options)
+    print_done(reproduce(options, processes, preparing=Processes()), options)
 
 
-def reproduce(options: Options, processes: Processes) -> dict[str, str]:
+def reproduce(
+    options: Options, processes: Processes, preparing: Execute | None = None
+) -> dict[str, str]:
     """Does what is left to do, and writes the tables.
 
     Args:
         options: the command line, checked.
         processes: runs commands (`runner.Execute`), and stops them.
+        preparing: runs those before the first run, one at a time on all cores.
 
     Returns:
         Why runs failed, by name.
@@ -49,7 +52,7 @@ def reproduce(options: Options, processes: Processes) -> dict[str, str]:
     tables = options.tables()
     every = plan(tables, options, size)
     jobs = [job for job in every if options.chooses(job.run.preset, job.run.split, job.run.context)]
-    prepare_data(options, jobs, size, processes)
+    prepare_data(options, jobs, size, preparing or processes)
     data = Data(options.root)
     left = [job for job in jobs if not is_done(job, data)]
     if options.dry_run:
@@ -76,7 +79,7 @@ def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> 
 
 
 def prepare_data(
-    options: Options, jobs: Sequence[Job], size: smoke.Size | None, processes: Processes
+    options: Options, jobs: Sequence[Job], size: smoke.Size | None, execute: Execute
 ) -> None:
     """Builds views and extracts features that are missing; with --dry_run, says how."""
     runs = [job.run for job in jobs]
@@ -97,7 +100,7 @@ def prepare_data(
         if options.dry_run:
             print_commands(stage())
         else:
-            prepare.run_commands(stage(), processes, options.out / "prepare.log")
+            prepare.run_commands(stage(), execute, options.out / "prepare.log")
 
 
 def report(

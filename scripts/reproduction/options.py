@@ -64,7 +64,7 @@ class Options:
     checkpoint: Literal["best", "last"] = "best"
     """Which checkpoint is evaluated; last where validation posts are few."""
     jobs: int | None = None
-    """Runs at once on the CPU, each with its share of the cores; default 1, and 2 with --smoke."""
+    """Runs at once on the CPU, each with its share of the cores; default 1, with --smoke 2."""
 
     source: Literal["crawl"] | None = None
     """To build missing views of a root that has none: see scripts.build_dataset."""
@@ -90,7 +90,7 @@ class Options:
     @property
     def parallel(self) -> int:
         """Runs at once."""
-        return self.jobs or (2 if self.smoke else 1)
+        return self.jobs or (2 if self.smoke and not self.num_gpus else 1)
 
     def tables(self) -> list[Table]:
         """The tables of results that have a row to fill, whole."""
@@ -119,8 +119,19 @@ class Options:
         check_range("num_gpus", self.num_gpus, 0)
         if self.parallel > 1 and self.num_gpus:
             raise UserError(f"--jobs {self.parallel} is for the CPU: on GPUs, one job at a time")
+        self._check_table_1()
         self._check_smoke()
         self._check_rows()
+
+    def _check_table_1(self) -> None:
+        if self.table != 1 or self.smoke:
+            return
+        own = ("only", "splits", "seeds", "epochs", "batch_size", "num_gpus", "train_args", "jobs")
+        given = [f"--{name}" for name in own if getattr(self, name) not in (None, (), "")]
+        if given:
+            raise UserError(
+                f"--table 1 counts posts and trains nothing: leave out {', '.join(given)}"
+            )
 
     def _check_smoke(self) -> None:
         if not self.smoke:
@@ -160,7 +171,7 @@ def parse_options(args: Sequence[str] | None = None) -> Options:
 
 def threads(parallel: int) -> dict[str, str]:
     """The environment that gives each of several jobs its share of the cores."""
-    share = max(1, (os.cpu_count() or 1) // parallel)
+    share = max(1, len(os.sched_getaffinity(0)) // parallel)
     names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
     return dict.fromkeys(names, str(share)) if parallel > 1 else {}
 

@@ -12,7 +12,7 @@ from data_loader.root import IMAGES
 from data_loader.view import list_views, open_view, view_name
 from scripts.reproduction.options import Options
 from scripts.reproduction.plan import Run, command
-from scripts.reproduction.runner import Execute, last_line
+from scripts.reproduction.runner import Execute, attempt
 from utils.command_line import parse
 from utils.errors import UserError
 
@@ -128,6 +128,5 @@ def run_commands(commands: Sequence[Command], execute: Execute, log: Path) -> No
     """
     for made in commands:
         print(shlex.join(["python", *made[1:]]), flush=True)
-        status = execute(made, log)
-        if status:
-            raise UserError(f"{made[2]} failed ({status}): {last_line(log)} (log: {log})")
+        if failure := attempt(made, execute, log):
+            raise UserError(failure)

@@ -18,15 +18,24 @@ from scripts.reproduction.plan import Job
 from utils.errors import UserError
 
 PROJECT = Path(__file__).parent.parent.parent
-# Runs one command in the project's folder, its output appended to a log; returns its exit status.
+# Runs one command where the person is, its output appended to a log; returns its exit status.
 Execute = Callable[[Sequence[str], Path], int]
+
+
+# Commands run where the person is, so that paths mean the same; there, modules are this project's.
+_MODULES = {
+    "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
+    "PYTHONSAFEPATH": "1",
+}
+IN_USE = " is in use by "  # of the message of `utils.run_folder`
+WAIT_SECONDS = 15.0
 
 
 class Processes:
     """Runs commands as processes, and ends those that run when this program ends."""
 
     def __init__(self, environment: Mapping[str, str] | None = None):
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, **_MODULES, **(environment or {})}
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -61,7 +70,6 @@ class Processes:
                 return None
             process = subprocess.Popen(
                 [*_dies_with_this_program(), *command],
-                cwd=PROJECT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -89,7 +97,7 @@ def run_jobs(
         parallel: how many at once.
         say: gets one line per job.
         clock: seconds.
-        stop: called when Ctrl-C interrupts, before the jobs that run are waited for.
+        stop: called when Ctrl-C or an error interrupts, before the jobs that run are waited for.
 
     Returns:
         Why jobs failed, by the run's name: the last line of the log and where the log is.
@@ -104,13 +112,8 @@ def run_jobs(
             said, problem = _outcome(future)
             if problem:
                 failed[name] = problem
-            elapsed = clock() - began
-            left = elapsed / count * (len(jobs) - count)
-            say(
-                f"[{count}/{len(jobs)}] {name}: {said}; "
-                f"{as_time(elapsed)} so far, about {as_time(left)} left"
-            )
-    except KeyboardInterrupt:
+            say(f"[{count}/{len(jobs)}] {name}: {said}; {_left(clock() - began, count, len(jobs))}")
+    except BaseException:  # Ctrl-C as much as a mistake of this program
         stop()
         raise
     finally:
@@ -118,18 +121,44 @@ def run_jobs(
     return failed
 
 
-def run_job(job: Job, execute: Execute, clock: Callable[[], float]) -> float:
+def _left(elapsed: float, count: int, jobs: int) -> str:
+    left = elapsed / count * (jobs - count)
+    return f"{as_time(elapsed)} so far, about {as_time(left)} left"
+
+
+def run_job(
+    job: Job,
+    execute: Execute,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None] = time.sleep,
+) -> float:
     """Runs one job's commands until one fails; returns the seconds that it took.
 
     Raises:
-        UserError: a command failed; the message has the log's last line.
+        UserError: a command failed; the message has the last line that it wrote.
     """
     began, log = clock(), log_of(job.folder)
     for command in job.commands:
-        status = execute(command, log)
-        if status:
-            raise UserError(f"{command[2]} failed ({status}): {last_line(log)} (log: {log})")
+        said = attempt(command, execute, log)
+        if said and IN_USE in said:
+            # This program was killed: what trained for it saves before it lets the folder go.
+            sleep(WAIT_SECONDS)
+            said = attempt(command, execute, log)
+        if said:
+            raise UserError(said)
     return clock() - began
+
+
+def attempt(command: Sequence[str], execute: Execute, log: Path) -> str | None:
+    """Runs one command; says why it failed, None where it did not."""
+    try:
+        before = size_of(log)
+        status = execute(command, log)
+    except OSError as error:  # no such program, no place for its log
+        return f"{command[2]} could not be run: {error}"
+    if not status:
+        return None
+    return f"{command[2]} failed ({status}): {last_line(log, before)} (log: {log})"
 
 
 def log_of(folder: Path) -> Path:
@@ -137,14 +166,24 @@ def log_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.log")
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that says something."""
+def size_of(log: Path) -> int:
+    """Bytes in a log, 0 where there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def last_line(log: Path, start: int = 0) -> str:
+    """The last line of a log that says something.
+
+    Args:
+        log: the file.
+        start: the byte where a command's own output begins; before it stand earlier attempts.
+    """
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = log.read_bytes()[start:].decode("utf-8", errors="replace")
     except OSError:
         return "no log"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "the log is empty"
+    return lines[-1] if lines else "it wrote nothing"
 
 
 def as_time(seconds: float) -> str:

@@ -286,6 +286,16 @@ def test_the_last_checkpoint_has_metrics_of_its_own(options):
     assert searched.metrics.name == "metrics.json"
 
 
+def test_preparations_have_a_runner_of_their_own(options):
+    processes, preparing = FakeProcesses(), FakeProcesses()
+    more = dataclasses.replace(
+        options, only=("attend-tell",), images=options.out, weights="random", train_args=""
+    )
+    reproduce.reproduce(more, processes, preparing)
+    assert preparing.count("scripts.extract_features") == len(preparing.commands) == 1
+    assert processes.count("train") == 1
+
+
 def test_dry_run_does_nothing_and_prints_what_would_be_done(options, capsys):
     processes = FakeProcesses()
     reproduce.reproduce(dataclasses.replace(options, dry_run=True), processes)

@@ -51,6 +51,7 @@ def test_flags_within_a_flag():
         ({"table": 2, "splits": ("posts",)}, "Table 2 is split by users"),
         ({"table": 3, "jobs": 2, "num_gpus": 1}, "on GPUs, one job at a time"),
         ({"table": 3, "seeds": 0}, "--seeds is 0"),
+        ({"table": 1, "only": ("csmn-p5",), "seeds": 3}, "leave out --only, --seeds"),
         ({"smoke": True, "train_args": "--fast"}, "leave out --train_args"),
     ],
 )
@@ -92,3 +93,9 @@ def test_one_of_several_networks_is_left_to_train(root):
     for path in (root / "features").iterdir():
         shutil.copy(path, path.with_name(path.name.replace("toy-", "other-")))
     assert prepare.has_features(root, "pool5") and not prepare.has_features(root, "res5c")
+
+
+def test_smoke_on_a_gpu_runs_one_job_at_a_time():
+    options = Options(smoke=True, num_gpus=1)
+    options.check()
+    assert (options.parallel, Options(smoke=True).parallel) == (1, 2)

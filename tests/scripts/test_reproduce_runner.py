@@ -1,5 +1,6 @@
 """How jobs run: in order or at once, one line each, stopped together, whatever they leave."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -108,13 +109,68 @@ def test_the_last_line_of_a_log(tmp_path):
     log = tmp_path / "log"
     assert runner.last_line(log) == "no log"
     log.write_text("\n \n")
-    assert runner.last_line(log) == "the log is empty"
+    assert runner.last_line(log) == "it wrote nothing"
     log.write_bytes(b"first\nsecond \xff line  \n\n")
     assert runner.last_line(log) == "second � line"
+    assert runner.last_line(log, runner.size_of(log)) == "it wrote nothing"
+
+
+def test_an_earlier_attempt_is_not_blamed(tmp_path):
+    broken = job(tmp_path, 0, "raise SystemExit(3)")
+    runner.log_of(broken.folder).write_text("error: of yesterday\n")
+    failed = runner.run_jobs([broken], runner.Processes(), say=str)
+    assert "failed (3): it wrote nothing" in failed[broken.run.name]
+
+
+def test_what_cannot_be_started_fails_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_dies_with_this_program", list)
+    lost, whole = job(tmp_path, 0, "pass"), job(tmp_path, 1, "pass")
+    lost = dataclasses.replace(lost, commands=(("no-such-python", "-m", "train"),))
+    failed = runner.run_jobs([lost, whole], runner.Processes(), say=str)
+    assert list(failed) == [lost.run.name] and "no-such-python" in failed[lost.run.name]
+
+
+def test_an_unexpected_error_stops_what_runs(tmp_path):
+    processes, stopped = runner.Processes(), []
+    jobs = [job(tmp_path, 0, SLEEPS), job(tmp_path, 1, "pass")]
+
+    def execute(command, log):
+        if log == runner.log_of(jobs[1].folder):
+            started(runner.log_of(jobs[0].folder))
+            raise ZeroDivisionError
+        return processes(command, log)
+
+    def stop():
+        stopped.append(True)
+        processes.stop()
+
+    with pytest.raises(ZeroDivisionError):
+        runner.run_jobs(jobs, execute, parallel=2, say=str, stop=stop)
+    assert stopped == [True]
+
+
+def test_a_run_folder_in_use_is_tried_once_more(tmp_path):
+    waited = []
+
+    def execute(_, log):
+        log.write_text("" if waited else "error: runs/a is in use by process 7 on here: stop it\n")
+        return 0 if waited else 2
+
+    runner.run_job(job(tmp_path, 0, "pass"), execute, time.monotonic, waited.append)
+    assert waited == [runner.WAIT_SECONDS]
+
+
+def test_commands_run_where_the_person_is_with_the_modules_of_the_project(tmp_path, monkeypatch):
+    (tmp_path / "train.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    program = "import os, train; print(os.getcwd(), train.__file__)"
+    log = tmp_path / "log"
+    assert runner.Processes()([sys.executable, "-c", program], log) == 0
+    assert log.read_text().split() == [str(tmp_path), str(runner.PROJECT / "train.py")]
 
 
 def test_jobs_at_once_share_the_cores(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6))
     assert threads(1) == {}
     assert set(threads(2).values()) == {"3"}
     assert set(threads(12).values()) == {"1"}
