@@ -23,7 +23,7 @@ from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
 from utils.explanations import ATTENTION, BEGIN, CROSSED, END, round_shares
-from utils.predictions import join_id, write_predictions
+from utils.predictions import join_id, join_words, write_predictions
 from utils.run_folder import RunFolder, newest_run
 
 
@@ -76,10 +76,7 @@ class Trained:
 
     def text(self, ids: np.ndarray) -> str:
         """The prediction of one caption's ids, as eval writes it."""
-        words = self.view.vocabulary.decode(ids.tolist())
-        if self.config.data.task == "hashtag":
-            words = dict.fromkeys(words)  # section 4.2: duplicate hashtags are removed
-        return " ".join(words)
+        return join_words(self.view.vocabulary.decode(ids.tolist()), self.config.data.task)
 
     def made_by(self) -> dict[str, Any]:
         """What every row says of the way to it."""
