@@ -5,7 +5,8 @@
 
 Builds the views, extracts the features and trains the runs that are missing, one process each
 (logs beside the run folders), and writes OUT/table<N>.txt, .md, .csv, .tex and .png. Interrupted
-at any time, the same command goes on where it was; what is done is not done again.
+at any time, the same command goes on where it was; what is done is not done again. With --only or
+--splits, the other cells show what is done already.
 """
 
 import shlex

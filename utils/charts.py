@@ -1,6 +1,6 @@
 """Bar charts of results: one row per method, one panel per metric."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,20 +18,29 @@ class Bar(NamedTuple):
 Panels = Mapping[str, Mapping[str, Mapping[str, Bar]]]
 
 
-def draw_bars(path: Path, panels: Panels, title: str, note: str = "") -> None:
+def rows_of(panels: Panels, order: Sequence[str] = ()) -> list[str]:
+    """The rows of all panels: those in `order` as there, then others as they first appear."""
+    there = dict.fromkeys(r for p in panels.values() for series in p.values() for r in series)
+    return [*(row for row in order if row in there), *(row for row in there if row not in order)]
+
+
+def draw_bars(
+    path: Path, panels: Panels, title: str, note: str = "", order: Sequence[str] = ()
+) -> None:
     """Draws horizontal bars into a PNG; every panel has a scale of its own.
 
     Args:
         path: the picture to write.
-        panels: heading to series to row to bar. All panels show the same rows, those of any of
-            them in the order of their first appearance; a bar that is missing leaves a gap.
+        panels: heading to series to row to bar. All panels show the rows of any of them; a bar
+            that is missing leaves a gap.
         title: above all panels.
         note: small print below.
+        order: of rows, see `rows_of`.
     """
     # matplotlib's own pyplot would look for a screen.
     from matplotlib.figure import Figure
 
-    rows = list(dict.fromkeys(r for p in panels.values() for series in p.values() for r in series))
+    rows = rows_of(panels, order)
     figure = Figure(
         (2.4 + 2.2 * len(panels), 1.6 + 0.36 * len(rows)), dpi=120, layout="constrained"
     )

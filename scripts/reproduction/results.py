@@ -237,9 +237,9 @@ def write_results(
     header, rows = csv_rows(table, results, reported)
     write_text(out / f"{name}.csv", format_table(header, rows, "csv") + "\n")
     panels = chart_panels(table, results, reported)
-    draw_bars(
-        out / f"{name}.png", panels, table.title, "\n".join((*measured_on[:1], table.notes[0]))
-    )
+    note = "\n".join((*measured_on[:1], table.notes[0]))
+    order = [row.label for row in table.rows]
+    draw_bars(out / f"{name}.png", panels, table.title, note, order)
     return write_grids(out, name, present, notes)
 
 

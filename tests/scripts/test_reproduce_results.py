@@ -8,8 +8,9 @@ from scripts import reproduce
 from scripts.reproduction import order, smoke
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options
-from scripts.reproduction.results import Measured, as_cell, leak_csv, leak_grid
+from scripts.reproduction.results import Measured, as_cell, leak_csv, leak_grid, write_results
 from scripts.reproduction.tables import FULL, TABLES
+from utils.charts import rows_of
 from utils.errors import UserError
 from utils.files import write_json
 
@@ -122,3 +123,15 @@ def test_a_world_of_another_size_is_refused(tmp_path):
     (tmp_path / "world.json").unlink()
     with pytest.raises(UserError, match="made by unknown flags"):
         smoke.world_command(tmp_path, smoke.TINY)
+
+
+def test_charts_have_the_rows_in_the_order_of_the_table(tmp_path, monkeypatch):
+    drawn = []
+
+    def draw(path, panels, title, note, order):
+        drawn.extend(rows_of(panels, order))
+
+    monkeypatch.setattr("scripts.reproduction.results.draw_bars", draw)
+    results = {("caption", FULL, "users", "others"): measured(0.5, metric="Bleu_1")}
+    write_results(tmp_path, TABLES[2], results, {"users": {"seq2seq": {"Bleu_1": 0.05}}}, ())
+    assert drawn == ["seq2seq", "CSMN-P5"]
