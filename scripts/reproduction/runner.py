@@ -4,13 +4,14 @@ A job is a process of its own: nothing that one leaves in memory reaches the nex
 fails leaves the others alone.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -104,8 +105,7 @@ def run_jobs(
     """
     failed: dict[str, str] = {}
     began = clock()
-    pool = ThreadPoolExecutor(parallel)
-    try:
+    with _workers(parallel, stop) as pool:
         started = {pool.submit(run_job, job, execute, clock): job for job in jobs}
         for count, future in enumerate(as_completed(started), 1):
             name = started[future].run.name
@@ -113,12 +113,20 @@ def run_jobs(
             if problem:
                 failed[name] = problem
             say(f"[{count}/{len(jobs)}] {name}: {said}; {_left(clock() - began, count, len(jobs))}")
+    return failed
+
+
+@contextlib.contextmanager
+def _workers(parallel: int, stop: Callable[[], None]) -> Iterator[ThreadPoolExecutor]:
+    """Threads; interrupted or broken, what they run is stopped before it is waited for."""
+    pool = ThreadPoolExecutor(parallel)
+    try:
+        yield pool
     except BaseException:  # Ctrl-C as much as a mistake of this program
         stop()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-    return failed
 
 
 def _left(elapsed: float, count: int, jobs: int) -> str:
