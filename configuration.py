@@ -315,6 +315,8 @@ def check(config: Config) -> None:
     check_range("seed", train.seed, 0, LARGEST_SEED)
     for name in ("learning_rate", "learning_rate_decay", "clip_norm"):
         check_positive(name, getattr(train, name))
+    if train.init_from and model.spec != "released":
+        raise UserError("--init_from brings the released code's weights: give --spec released too")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 

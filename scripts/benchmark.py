@@ -16,7 +16,7 @@ from configuration import PRESETS, Preset, find_preset
 from model.configs import IMAGE_SLOTS, ModelConfig
 from utils.checks import check_range
 from utils.command_line import parse
-from utils.devices import make_strategy
+from utils.devices import make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
 from utils.reports import write_report
 from utils.tables import metric_table
@@ -71,6 +71,7 @@ def check(options: Options) -> None:
 
 def measure(options: Options) -> dict[str, float | int]:
     """Trains a new model for a few steps; numbers by name."""
+    quiet_tensorflow()
     from model.build import build_captioner
     from model.optimizer import Adam
     from model.training import make_train_step

@@ -104,7 +104,7 @@ def hint(runs: list[Run]) -> None:
         remedy = f"python -m scripts.explain --run_dir {run.folder}"
         for name, rows in ((ATTENTION, run.attention), (CROSSED, run.crossed)):
             if not rows:
-                print(f"{run.folder} has no {name}: {remedy}")
+                print(f"{run.folder} has no {name} (not all methods have): {remedy}")
             elif rows[0].get("step", run.step) != run.step:
                 step = rows[0]["step"]
                 print(f"{run.folder}: {name} is of step {step}, not {run.step}: {remedy}")

@@ -12,6 +12,7 @@ at any time, the same command goes on where it was; what is done is not done aga
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from scripts.reproduction import dataset_table, order, prepare, smoke
 from scripts.reproduction.done import Data, is_done, is_there
@@ -23,6 +24,7 @@ from scripts.reproduction.runner import Execute, Processes, run_jobs
 from scripts.reproduction.tables import Table, read_reported
 from utils.errors import run_command
 from utils.files import write_text
+from utils.run_folder import locked_folder
 
 
 def main() -> None:
@@ -30,7 +32,9 @@ def main() -> None:
     options = parse_options()
     options.check()
     processes = Processes(threads(options.parallel))
-    print_done(reproduce(options, processes, preparing=Processes()), options)
+    with nullcontext() if options.dry_run else locked_folder(options.out):
+        failed = reproduce(options, processes, preparing=Processes())
+    print_done(failed, options)
 
 
 def reproduce(

@@ -147,6 +147,7 @@ def test_the_run_folder_is_named_after_what_it_trains():
         ("--preset attend-tell --word_slots 1", "--word_slots is 1; expected at least 2"),
         ("--preset 1nn-usr --user_words 0", "--user_words is 0; expected at least 1"),
         ("--released_mask_bug", "belongs to --spec released"),
+        ("--preset seq2seq --init_from c", "give --spec released too"),
         ("--image_memory none --no_user_context --no_word_memory", "no memory is left"),
     ],
 )
@@ -196,6 +197,8 @@ def test_a_run_folder_gives_back_its_configuration():
         "d",
         "--run_dir",
         "r",
+        "--spec",
+        "released",
         "--init_from",
         "c",
         "--seed",

@@ -210,7 +210,7 @@ def test_a_damaged_feature_row_stops_with_its_name(tmp_path, bigram):
         ("--extractor resnet101", "no features resnet101-pool5 in"),
         ("--user_words 11", "stores 10 words per user"),
         ("--num_gpus 3", "--num_gpus 3: TensorFlow finds 0 here; use --num_gpus 0 --virtual"),
-        ("--init_from {tmp}/none", "--init_from {tmp}/none"),
+        ("--spec released --init_from {tmp}/none", "--init_from {tmp}/none"),
     ],
 )
 def test_what_is_missing_is_one_line_with_what_to_do(world, tmp_path, bigram, args, message):
@@ -229,7 +229,7 @@ def test_what_is_missing_is_one_line_with_what_to_do(world, tmp_path, bigram, ar
 def test_a_start_that_failed_does_not_block_its_folder(world, tmp_path, bigram):
     """Neither a mistake that shows at once nor a kill before the first checkpoint."""
     with pytest.raises(UserError, match="--init_from"):
-        run_train(world, tmp_path / "run", init_from=tmp_path / "typo")
+        run_train(world, tmp_path / "run", spec="released", init_from=tmp_path / "typo")
     assert not (tmp_path / "run").exists()
     run_train(world, tmp_path / "run", epochs=1, seed=1)
     shutil.rmtree(tmp_path / "run/checkpoints")

@@ -1,5 +1,6 @@
 """Command lines from frozen dataclasses: every field is a flag, every docstring is its help."""
 
+import sys
 from typing import TypeVar
 
 import tyro
@@ -16,6 +17,10 @@ def parse(kind: type[T], default: T | None = None, args: list[str] | None = None
         args: the command line without the program's name, or None for `sys.argv`.
     """
     extra = {} if default is None else {"default": default}
+    # As a person typed it, not the path of a file that cannot be run by itself.
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec:
+        extra["prog"] = f"python -m {spec.name.removesuffix('.__main__')}"
     # Of a choice between dataclasses, the default's class alone has flags: no subcommands.
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
     # Underscores in the help, as the flags stand in the README and in error messages.

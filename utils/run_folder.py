@@ -9,6 +9,7 @@ predictions.jsonl  metrics.json   written by eval
 lock                 process and host that train here now
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -16,7 +17,7 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -160,6 +161,25 @@ def newest_run(runs: str | os.PathLike = "runs") -> Path:
 def _last_written(run: Path) -> int:
     paths = (run / _CONFIGURATION, run / _LOG)
     return max(path.stat().st_mtime_ns for path in paths if path.exists())
+
+
+@contextlib.contextmanager
+def locked_folder(path: str | os.PathLike) -> Iterator[None]:
+    """Makes a folder and keeps other processes out of it that ask for the same lock.
+
+    Raises:
+        UserError: another process works there, or it cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot use {path} as a folder: {error.strerror}") from error
+    lock = _take_lock(path / _LOCK)
+    try:
+        yield
+    finally:
+        _release(lock)
 
 
 def _make_folder(path: Path) -> None:

@@ -260,5 +260,7 @@ def write_grids(out: Path, name: str, grids: Sequence[Grid], notes: Sequence[str
 
 def _seeds_note(table: Table, results: Results) -> str:
     counts = {len(one.metrics) for (task, *_), one in results.items() if task == table.task}
+    if counts <= {0, 1}:
+        return "one seed"
     span = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)
     return f"mean±standard deviation over seeds ({span} per row)"

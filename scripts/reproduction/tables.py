@@ -99,8 +99,8 @@ TABLES = {
         (*_ROWS, _SEPARATE),
         (
             *_NOTES,
-            "the paper describes its NoWO row for hashtags as separate tag generation: the last "
-            "row here",
+            "the paper describes its CSMN-NoWO-P5 row for hashtags as separate tag generation, "
+            "which is a row of its own here",
         ),
     ),
 }

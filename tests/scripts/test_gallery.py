@@ -187,7 +187,8 @@ def test_missing_files_are_named_with_their_command(runs, tmp_path, monkeypatch,
     run_gallery(monkeypatch, tmp_path, runs)
     said = capsys.readouterr().out
     assert (
-        f"{runs[0]} has no attention.jsonl: python -m scripts.explain --run_dir {runs[0]}" in said
+        f"{runs[0]} has no attention.jsonl (not all methods have): "
+        f"python -m scripts.explain --run_dir {runs[0]}" in said
     )
     assert f"{runs[1]} is left out: no predictions; python -m eval --run_dir {runs[1]}" in said
 

@@ -12,7 +12,7 @@ import pytest
 
 from utils import checkpoint, files, run_folder
 from utils.errors import UserError
-from utils.run_folder import RunFolder
+from utils.run_folder import RunFolder, locked_folder
 
 CONFIGURATION = {"task": "caption", "epochs": 20, "model": {"user_words": 60, "windows": (3, 4)}}
 
@@ -190,3 +190,19 @@ def test_no_run_says_what_makes_one(tmp_path):
         run_folder.newest_run(tmp_path / "runs")
     with pytest.raises(UserError, match="python -m train --run_dir"):
         RunFolder.open(tmp_path)
+
+
+def test_a_locked_folder_is_for_one_process_at_a_time(tmp_path):
+    folder = tmp_path / "tables"
+    in_use = pytest.raises(UserError, match=rf"{folder} is in use by process \d+")
+    with locked_folder(folder), in_use, locked_folder(folder):
+        pass
+    with locked_folder(folder):
+        pass
+
+
+def test_a_file_cannot_be_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    refused = pytest.raises(UserError, match=r"cannot use .*file as a folder")
+    with refused, locked_folder(tmp_path / "file"):
+        pass
