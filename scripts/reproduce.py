@@ -32,7 +32,7 @@ def main() -> None:
     options = parse_options()
     options.check()
     processes = Processes(threads(options.parallel))
-    with nullcontext() if options.dry_run else locked_folder(options.out):
+    with nullcontext() if options.dry_run else locked_folder(options.out, "--out"):
         failed = reproduce(options, processes, preparing=Processes())
     print_done(failed, options)
 

@@ -164,8 +164,8 @@ def _last_written(run: Path) -> int:
 
 
 @contextlib.contextmanager
-def locked_folder(path: str | os.PathLike) -> Iterator[None]:
-    """Makes a folder and keeps other processes out of it that ask for the same lock.
+def locked_folder(path: str | os.PathLike, flag: str) -> Iterator[None]:
+    """Makes the folder that `flag` names, and keeps other processes out that ask for its lock.
 
     Raises:
         UserError: another process works there, or it cannot be written.
@@ -174,8 +174,8 @@ def locked_folder(path: str | os.PathLike) -> Iterator[None]:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot use {path} as a folder: {error.strerror}") from error
-    lock = _take_lock(path / _LOCK)
+        raise UserError(f"cannot use {flag} {path} as a folder: {error.strerror}") from error
+    lock = _take_lock(path / _LOCK, flag)
     try:
         yield
     finally:
@@ -195,7 +195,7 @@ def _make_folder(path: Path) -> None:
         )
 
 
-def _take_lock(path: Path) -> int:
+def _take_lock(path: Path, flag: str = "--run_dir") -> int:
     """Locks the file until this process ends, however it ends, and writes who holds it."""
     try:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -207,7 +207,7 @@ def _take_lock(path: Path) -> int:
         holder = os.pread(lock, 1000, 0).decode(errors="replace").strip() or "another process"
         os.close(lock)
         raise UserError(
-            f"{path.parent} is in use by {holder}: stop it first, or give --run_dir another name"
+            f"{path.parent} is in use by {holder}: stop it first, or give {flag} another name"
         ) from error
     except OSError as error:
         # Some network file systems have no locks; refusing to train there would help nobody.

@@ -194,15 +194,15 @@ def test_no_run_says_what_makes_one(tmp_path):
 
 def test_a_locked_folder_is_for_one_process_at_a_time(tmp_path):
     folder = tmp_path / "tables"
-    in_use = pytest.raises(UserError, match=rf"{folder} is in use by process \d+")
-    with locked_folder(folder), in_use, locked_folder(folder):
+    in_use = pytest.raises(UserError, match=rf"{folder} is in use by process \d+.*--out another")
+    with locked_folder(folder, "--out"), in_use, locked_folder(folder, "--out"):
         pass
-    with locked_folder(folder):
+    with locked_folder(folder, "--out"):
         pass
 
 
 def test_a_file_cannot_be_a_folder(tmp_path):
     (tmp_path / "file").touch()
     refused = pytest.raises(UserError, match=r"cannot use .*file as a folder")
-    with refused, locked_folder(tmp_path / "file"):
+    with refused, locked_folder(tmp_path / "file", "--out"):
         pass
