@@ -160,13 +160,20 @@ def parse_options(args: Sequence[str] | None = None) -> Options:
     """Reads the command line; `--train_args "--fast"` is one flag and its value.
 
     A parser takes every word that begins with two dashes for a flag, so the value is tied to it.
+
+    Raises:
+        UserError: a list without an entry, which would mean all rows without saying so.
     """
     words, tied = iter(sys.argv[1:] if args is None else args), []
     for word in words:
         if word.replace("-", "_") in ("__train_args", "__build_args"):
             word = f"{word}={next(words, '')}"
         tied.append(word)
-    return parse(Options, args=tied)
+    options = parse(Options, args=tied)
+    for name in ("only", "splits"):
+        if f"--{name}" in tied and not getattr(options, name):
+            raise UserError(f"--{name} names nothing; leave it out for all")
+    return options
 
 
 def threads(parallel: int) -> dict[str, str]:

@@ -106,8 +106,21 @@ def extract_commands(root: Path, layers: Sequence[str], options: Options) -> lis
             f"{root} lacks features of some images ({', '.join(missing)}): give --images and "
             "--weights, or extract them with python -m scripts.extract_features"
         )
+    if missing and not options.smoke:  # whose pictures are made on the way
+        _check_paths(options)
     where = ["--data_dir", root, "--images", options.images, "--weights", options.weights]
     return [command("scripts.extract_features", [*where, "--layer", layer]) for layer in missing]
+
+
+def _check_paths(options: Options) -> None:
+    """Refuses what extraction would refuse, before views are built for hours."""
+    if not options.images.is_dir():
+        raise UserError(f"--images {options.images} is no folder; expected the posts' images there")
+    if options.weights != "random" and not Path(options.weights).is_file():
+        raise UserError(
+            f"--weights {options.weights} is no file; scripts/download_pretrained_resnet_101.sh "
+            "brings it, or give random"
+        )
 
 
 def has_features(root: Path, layer: str) -> bool:

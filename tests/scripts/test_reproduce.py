@@ -281,7 +281,7 @@ def test_the_last_checkpoint_has_metrics_of_its_own(options):
 def test_preparations_have_a_runner_of_their_own(options):
     processes, preparing = FakeProcesses(), FakeProcesses()
     more = dataclasses.replace(
-        options, only=("attend-tell",), images=options.out, weights="random", train_args=""
+        options, only=("attend-tell",), images=options.root, weights="random", train_args=""
     )
     reproduce.reproduce(more, processes, preparing)
     assert preparing.count("scripts.extract_features") == len(preparing.commands) == 1

@@ -34,6 +34,12 @@ def test_each_method_gets_the_flags_that_it_knows():
             check_flags([FULL], bad)
 
 
+@pytest.mark.parametrize("flag", ["--only", "--splits"])
+def test_a_list_without_an_entry_is_not_everything(flag):
+    with pytest.raises(UserError, match=f"{flag} names nothing"):
+        parse_options(["--table", "3", flag])
+
+
 def test_flags_within_a_flag():
     options = parse_options(
         ["--table", "3", "--train_args", "--fast --word_dim 8", "--build-args=--min_posts 5"]
@@ -75,6 +81,21 @@ def test_missing_views_are_built_as_those_that_are_there(tmp_path, root):
     )
     with pytest.raises(UserError, match="give --source and --input"):
         prepare.build_commands(tmp_path / "none", wanted, Options(table=3))
+
+
+@pytest.mark.parametrize(
+    ("images", "weights", "words"),
+    [
+        ("nowhere", "random", "--images .*nowhere is no folder"),
+        (".", "w.h5", "--weights .* no file"),
+    ],
+)
+def test_wrong_paths_are_said_before_anything_is_made(root, tmp_path, images, weights, words):
+    weights = weights if weights == "random" else str(tmp_path / weights)
+    options = Options(table=2, images=tmp_path / images, weights=weights)
+    with pytest.raises(UserError, match=words):
+        prepare.extract_commands(root, ["res5c"], options)
+    assert prepare.extract_commands(root, ["pool5"], options) == []  # nothing to extract
 
 
 def test_only_missing_features_are_extracted(root, tmp_path):
