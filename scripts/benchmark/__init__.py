@@ -1,0 +1,1 @@
+"""`python -m scripts.benchmark`: how fast the project is, and how near the machine's limit."""
