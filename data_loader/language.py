@@ -1,11 +1,11 @@
 """Which words of a post are in a dictionary, by pyenchant (section 3.1 of the paper)."""
 
 import unicodedata
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import regex
 
+from data_loader.remembered import Remembered
 from data_loader.tokenizer import remove_links
 from utils.emoji_pattern import EMOJI
 from utils.errors import UserError
@@ -13,9 +13,8 @@ from utils.errors import UserError
 if TYPE_CHECKING:
     import enchant
 
-CACHED_WORDS = 1 << 20
-
-_NOT_COUNTED = regex.compile(r"[#@]\w[\w.\-]*(?:'s\b)?|\w*\d\w*")  # also 20th and b4
+# Also 20th and b4. (Looking for digits from the start of a word only keeps the search linear.)
+_NOT_COUNTED = regex.compile(r"[#@]\w[\w.\-]*(?:'s\b)?|(?<!\w)\w*\d\w*")
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:'\p{L}[\p{L}\p{M}]*)*")
 _APOSTROPHES = str.maketrans("’‘ʼ`´", "'''''")
 
@@ -38,12 +37,21 @@ class Dictionary:
             "provider": f"{provider.name} ({provider.desc})",
             "dictionary": self._dictionary.tag,
         }
-        self._known = lru_cache(CACHED_WORDS)(self._look_up)
+        self._known = Remembered(self._look_up)
+        self._counts = Remembered(self._count)
 
     def count_unknown(self, text: str) -> tuple[int, int]:
         """(unknown words, words) of a text; see `countable_words` for what is a word."""
+        unknown = words = 0
+        for part in text.split():  # no rule looks across a blank
+            more_unknown, more_words = self._counts[part]
+            unknown += more_unknown
+            words += more_words
+        return unknown, words
+
+    def _count(self, text: str) -> tuple[int, int]:
         words = countable_words(text)
-        return sum(not self._known(word) for word in words), len(words)
+        return sum(not self._known[word] for word in words), len(words)
 
     def _look_up(self, word: str) -> bool:
         """Whether a word is known as written, in lower case, or as a name or noun ("london")."""

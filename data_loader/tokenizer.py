@@ -16,15 +16,18 @@ and change user names to a @username token." What the sentence leaves open is de
   in composed form (NFC); scripts without blanks stay in one piece;
 * letters that are only styled (mathematical alphabets, full-width forms) become plain.
 
-Any Python string is accepted, lone surrogates and NUL included.
+Any Python string is accepted, lone surrogates and NUL included. No rule looks across a blank: the
+pieces between blanks are cut one by one, and a piece that came before is not cut again.
 """
 
 import html
 import unicodedata
 from collections.abc import Iterable
+from functools import partial
 
 import regex
 
+from data_loader.remembered import Remembered
 from data_loader.tokenizer_released import (
     tokenize_released,
     tokenize_released_hashtags,
@@ -93,13 +96,8 @@ def tokenize(text: str, letters: str = "ascii") -> list[str]:
         letters: `ascii` or `unicode`, see the head of this file.
     """
     _check_letters(letters)
-    tokens = []
-    text = remove_links(_mend(text))
-    if "@" in text:
-        text = _EMAIL.sub(" ", text)
-    for piece, is_emoji in _pieces(text):
-        tokens += [piece] if is_emoji else _words(piece, letters)
-    return tokens
+    cut = _CUT[letters]
+    return [token for part in text.split() for token in cut[part]]
 
 
 def tokenize_hashtags(tags: Iterable[str], letters: str = "ascii") -> list[str]:
@@ -117,24 +115,44 @@ def tokenize_hashtags(tags: Iterable[str], letters: str = "ascii") -> list[str]:
         letters: `ascii` or `unicode`, see the head of this file.
     """
     _check_letters(letters)
-    raw = (part for tag in tags for part in _split_tags(_mend(tag)))
-    cleaned = (_clean_tag(part, letters) for part in raw)
-    return list(dict.fromkeys(tag for tag in cleaned if tag))
+    cleaned = _CLEANED[letters]
+    return list(dict.fromkeys(clean for tag in tags for clean in cleaned[tag]))
 
 
 def has_link(text: str) -> bool:
     """Whether a post holds a hyperlink (an e-mail address is none)."""
-    return LINK.search(_mend(text)) is not None
+    return any(_LINKED[part] for part in text.split())
 
 
 def remove_links(text: str) -> str:
     """The text with a blank in place of every hyperlink."""
-    return LINK.sub(" ", text) if "." in text or "://" in text else text
+    return LINK.sub(" ", text) if _may_hold_link(text) else text
+
+
+def _may_hold_link(text: str) -> bool:
+    """Whether it is worth a search, which takes a hundred times as long as this."""
+    return "." in text or "://" in text
+
+
+def _holds_link(text: str) -> bool:
+    text = _mend(text)
+    return _may_hold_link(text) and LINK.search(text) is not None
 
 
 def _check_letters(letters: str) -> None:
     if letters not in LETTERS:
         raise ValueError(f"letters is {letters!r}, expected one of {', '.join(LETTERS)}")
+
+
+def _cut(text: str, letters: str) -> tuple[str, ...]:
+    """The tokens of a text, all rules at once."""
+    text = remove_links(_mend(text))
+    if "@" in text:
+        text = _EMAIL.sub(" ", text)
+    tokens = []
+    for piece, is_emoji in _pieces(text):
+        tokens += [piece] if is_emoji else _words(piece, letters)
+    return tuple(tokens)
 
 
 def _mend(text: str) -> str:
@@ -204,6 +222,12 @@ def _split_tags(tag: str) -> list[str]:
     return regex.split(r"#(?!\uFE0F?\u20E3)", tag)
 
 
+def _clean_tags(item: str, letters: str) -> tuple[str, ...]:
+    """The tags in one item of a list of tags."""
+    cleaned = (_clean_tag(part, letters) for part in _split_tags(_mend(item)))
+    return tuple(tag for tag in cleaned if tag)
+
+
 def _clean_tag(tag: str, letters: str) -> str:
     kept = []
     for piece, is_emoji in _pieces("_".join(tag.split())):
@@ -213,3 +237,8 @@ def _clean_tag(tag: str, letters: str) -> str:
                 piece = _ASCII_TAG_NOISE.sub("", _without_accents(piece))
         kept.append(piece)
     return "".join(kept).strip("_-")
+
+
+_CUT = {letters: Remembered(partial(_cut, letters=letters)) for letters in LETTERS}
+_CLEANED = {letters: Remembered(partial(_clean_tags, letters=letters)) for letters in LETTERS}
+_LINKED = Remembered(_holds_link)

@@ -57,6 +57,14 @@ def test_any_text_is_accepted(english, text):
     assert 0 <= unknown <= words
 
 
+BITS = ["a", "é", "\u0301", "5", "'", "\u2019", "#", "@", ".", "-", "_", "com", "http://", "ℹ", "¨"]
+
+
+@given(st.lists(st.sampled_from([*BITS, " ", "\n", "\xa0"]), max_size=12).map("".join))
+def test_no_rule_looks_across_a_blank(english, text):
+    assert english.count_unknown(text) == english._count(text)
+
+
 def test_says_which_provider_and_dictionary(english):
     assert english.description["dictionary"] == "en_US"
     assert english.description["provider"] and english.description["library"] == "pyenchant"

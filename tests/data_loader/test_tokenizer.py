@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_loader.tokenizer import has_link, tokenize, tokenize_hashtags
+from data_loader import tokenizer
+from data_loader.tokenizer import LINK, has_link, tokenize, tokenize_hashtags
 from utils.emoji_pattern import EMOJI, normalize_emoji
 
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
@@ -140,6 +141,32 @@ def test_any_string_gives_clean_tokens(text):
         for token in tokenize(text, letters) + tokenize_hashtags([text], letters):
             assert token.split() == [token]
             token.encode("utf-8")
+
+
+# What rules look for, in any order: what stands on the other side of a blank must not matter.
+BITS = ["a", "Σ", "7", "é", "e", "\u0301", "#", "@", ".", "-", "'", "_", "&", "&nbsp;", "&#769;"]
+BITS += [
+    "com",
+    "www.",
+    "/",
+    "http://",
+    "\U0001f1e9",
+    "\U0001f1ea",
+    "❤",
+    "\ufe0f",
+    "\u20e3",
+    "\u200d",
+]
+BITS += ["\ud83d", "\ude00", "\u200b", "¨", "ᄀ", "ᅡ", "\u064b", "𝓱", "，", "🏽", "👍"]
+BLANKS = [" ", "\n", "\x1d", "\x85", "\xa0", "\u2028", "\u3000"]
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(st.sampled_from(BITS + BLANKS), max_size=12).map("".join))
+def test_no_rule_looks_across_a_blank(text):
+    for letters in ("ascii", "unicode"):
+        assert tokenize(text, letters) == list(tokenizer._cut(text, letters))
+    assert has_link(text) == (LINK.search(tokenizer._mend(text)) is not None)
 
 
 @pytest.mark.parametrize("unit", [".", "a.", "a-", "@", "@a.", "#", "a@", "e\u0301", "&", "www."])
