@@ -164,4 +164,4 @@ def _open_array(path: Path, expected: dict, remedy: str) -> np.ndarray:
             f"{path} is damaged: it holds {array.dtype.str} {list(array.shape)}, expected "
             f"{expected['dtype']} {expected['shape']}; {remedy}"
         )
-    return array
+    return array.view(np.ndarray)  # the class np.memmap makes each gather of rows slower

@@ -12,6 +12,7 @@ NumPy alone.
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ NOT_DONE, DONE, FAILED = 0, 1, 2
 # Eight aligned bytes: one row's entry never straddles a page, so it is never half written.
 ROW_DTYPE = np.dtype([("state", "<u4"), ("crc32", "<u4")])
 FEATURE_DTYPE = np.dtype("<f2")
+TENSOR_ALIGNMENT = 64  # bytes
 # Of a file's description, what says nothing about the meaning of a number.
 NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
 EXTRACT_COMMAND = (
@@ -38,9 +40,16 @@ def read_image_names(root: str | Path) -> list[str]:
     Raises:
         UserError: there is no images.txt, or it is not UTF-8.
     """
+    text = _read_images(root)
+    # Not splitlines(): names may hold characters that Python also takes for line ends.
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _read_images(root: str | Path) -> str:
+    """The text of ROOT/images.txt."""
     path = Path(root) / "images.txt"
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist; it lists the images of a data root and is made by "
@@ -48,13 +57,19 @@ def read_image_names(root: str | Path) -> list[str]:
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text ({error}); build the data set again") from None
-    # Not splitlines(): names may hold characters that Python also takes for line ends.
-    return text.removesuffix("\n").split("\n") if text else []
 
 
 def hash_names(names: Sequence[str]) -> str:
     """Says which images the rows of a feature file belong to: sha256 of their names in order."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _hash_lines(text: str, count: int) -> str:
+    """`hash_names` of the first lines of images.txt; a million names need no million strings."""
+    data = text.removesuffix("\n").encode()
+    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    ends = np.concatenate([[0], breaks, [len(data)]])  # of the first 0, 1, 2 ... lines
+    return hashlib.sha256(data[: ends[min(count, len(ends) - 1)]]).hexdigest()
 
 
 def features_folder(root: str | Path) -> Path:
@@ -97,7 +112,8 @@ def open_features(root: str | Path, layer: str, extractor: str | None = None) ->
         UserError: missing, ambiguous, damaged, or made for another images.txt.
     """
     store = FeatureStore(find_features(root, layer, extractor))
-    store.check_names(read_image_names(root))
+    if store.metadata["images_sha256"] != _hash_lines(_read_images(root), store.metadata["rows"]):
+        check_same_images(store.path, store.metadata, read_image_names(root))  # slower; has words
     return store
 
 
@@ -172,10 +188,6 @@ class FeatureStore:
         """The images that could not be read: name to reason."""
         return self.metadata["failed"]
 
-    def check_names(self, names: Sequence[str]) -> None:
-        """Refuses an images.txt that these features were not made for (see check_same_images)."""
-        check_same_images(self.path, self.metadata, names)
-
     def usable(self, image_rows: np.ndarray) -> np.ndarray:
         """Says which of the image rows [...] have features; False also for rows beyond the end."""
         image_rows = np.asarray(image_rows)
@@ -199,9 +211,12 @@ class FeatureStore:
                 f"{self.path} has no features for image row {image_rows[~usable][0]}; finish with "
                 + EXTRACT_COMMAND.format(root=self.path.parent.parent, layer=self.layer)
             )
-        features = self._features[image_rows]  # [B, slots, dim], a copy
-        for position in np.flatnonzero(~self._verified[image_rows]):
-            self._verify(int(image_rows[position]), features[position])
+        features = _empty_for_tensorflow((len(image_rows), self.slots, self.dim), FEATURE_DTYPE)
+        # All rows exist, and "clip" writes into `out` where "raise" would go through a copy.
+        np.take(self._features, image_rows, axis=0, out=features, mode="clip")
+        new = np.flatnonzero(~self._verified[image_rows])
+        for row, position in {int(image_rows[i]): i for i in new}.items():
+            self._verify(row, features[position])
         return features
 
     def _verify(self, row: int, features: np.ndarray) -> None:
@@ -211,6 +226,14 @@ class FeatureStore:
                 f"with it); delete {self.path.stem}.* in {self.path.parent} and extract again"
             )
         self._verified[row] = True
+
+
+def _empty_for_tensorflow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that TensorFlow takes over as it is; others, where NumPy allots them, it copies."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + TENSOR_ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % TENSOR_ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _map_array(path: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:

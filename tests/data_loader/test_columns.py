@@ -31,7 +31,7 @@ def test_reads_what_was_written(folder, sample):
     assert read["time"].dtype == np.int64 and read["time"].tolist() == sample["time"].tolist()
     assert read.texts("text") == sample["text"]
     assert [read.text("text", row) for row in range(3)] == sample["text"]
-    assert isinstance(read["ids"], np.memmap) and not read["ids"].flags.writeable
+    assert isinstance(read["ids"].base, np.memmap) and not read["ids"].flags.writeable
 
 
 def test_a_text_row_that_is_not_there_is_an_index_error(folder):

@@ -84,9 +84,19 @@ def test_each_row_is_checked_once(root, features, monkeypatch):
     checked = []
     crc32 = zlib.crc32
     monkeypatch.setattr(zlib, "crc32", lambda data: checked.append(1) or crc32(data))
-    store.gather(np.array([1, 3]))
+    store.gather(np.array([1, 3, 1]))
     store.gather(np.array([3, 1, 4]))
     assert len(checked) == 3
+
+
+def test_tensorflow_takes_over_what_was_gathered(root, features):
+    """It copies arrays that do not begin at a multiple of 64 bytes; res5c has 40 MB a batch."""
+    write_features(root, "toy-map", features)
+    store = open_features(root, "map")
+    for rows in ([4, 2], [6], [0, 1, 5]):
+        gathered = store.gather(np.array(rows))
+        assert gathered.ctypes.data % 64 == 0 and gathered.flags.c_contiguous
+        np.testing.assert_array_equal(gathered, features[rows])
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".rows.npy"])
@@ -126,6 +136,30 @@ def test_a_root_without_images_names_the_command(tmp_path):
 def test_names_may_hold_what_python_takes_for_line_ends(tmp_path):
     (tmp_path / "images.txt").write_bytes("a\u2028b\x85.jpg\nc\r\n".encode())
     assert read_image_names(tmp_path) == ["a\u2028b\x85.jpg", "c\r"]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+def test_features_belong_to_the_first_names(root, rows, end, monkeypatch):
+    """Names may be appended to images.txt, whose last line may lack its end."""
+    names = ["a\u2028.jpg", "", "ü.jpg"]
+    with FeatureWriter(root, DESCRIPTION, names[:rows]):
+        pass
+    (root / "images.txt").write_text("\n".join(names) + end)
+    with monkeypatch.context() as patch:  # a million names are not made strings
+        patch.setattr("data_loader.features.read_image_names", lambda _: pytest.fail("names read"))
+        assert len(open_features(root, "map")) == rows
+    if rows > 1:
+        (root / "images.txt").write_text("\n".join([names[0], "other", names[2]]) + end)
+        with pytest.raises(UserError, match=rf"first {rows} names are not those of the 3 there"):
+            open_features(root, "map")
+
+
+def test_features_of_more_images_than_are_listed_are_refused(root, features):
+    write_features(root, "toy-map", features)
+    list_images(root, ROWS - 1)
+    with pytest.raises(UserError, match=rf"first {ROWS} names are not those of the {ROWS - 1} "):
+        open_features(root, "map")
 
 
 def test_another_list_of_images_is_refused(root, features):

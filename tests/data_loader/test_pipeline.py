@@ -3,13 +3,16 @@
 import dataclasses
 import gc
 import shutil
+import time
 import weakref
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_loader.feature_writer import write_features
 from data_loader.features import open_features
 from data_loader.pipeline import (
     distribute,
@@ -20,7 +23,15 @@ from data_loader.pipeline import (
     steps_per_epoch,
 )
 from data_loader.view import open_view
-from tests.small_world import FAILED_IMAGE, IMAGE_DIM, MOST_WORDS, POSTS, STORED_WORDS, make_view
+from tests.small_world import (
+    FAILED_IMAGE,
+    IMAGE_DIM,
+    IMAGES,
+    MOST_WORDS,
+    POSTS,
+    STORED_WORDS,
+    make_view,
+)
 from utils.errors import UserError
 
 BATCH = 7
@@ -196,6 +207,56 @@ def test_a_strategy_gets_whole_steps_in_order(posts):
     for name, spec in batches.element_spec.items():
         assert spec.dtype == expected[name].dtype
         assert spec.shape.as_list() == [None, *expected[name].shape[1:]]
+
+
+def test_every_feature_arrives_as_it_is_stored(tmp_path):
+    """Widening is TensorFlow's: subnormal numbers, infinities and signs of zero too."""
+    dim = -(-(2**16) // IMAGES)
+    stored = np.resize(np.arange(2**16, dtype=np.uint16), (IMAGES, 1, dim)).view(np.float16)
+    make_view(tmp_path)
+    write_features(tmp_path, "all-pool5", stored)
+    posts = open_posts(open_view(tmp_path), "train", **SIZES)
+    assert set(posts.subset.image_row) == set(range(IMAGES))
+    for batch in make_dataset(posts, posts.rows, BATCH):
+        image, expected = batch["image"].numpy(), posts.gather(batch["row"].numpy())["image"]
+        assert image.dtype == expected.dtype == np.float32
+        np.testing.assert_array_equal(image, expected)
+        np.testing.assert_array_equal(np.signbit(image), np.signbit(expected))
+
+
+def test_few_batches_wait(posts):
+    """One of res5c has 40 MB: two that are being read, one that waits, and nobody adds to them."""
+    posts, asked = dataclasses.replace(posts), []
+    reader = posts.reader
+    read = reader.read
+    reader.read = lambda rows: asked.append(len(rows)) or read(rows)
+    data = make_dataset(posts, posts.rows, 2)
+    assert not data.options().autotune.enabled
+    batches = iter(data)
+    next(batches)
+    time.sleep(0.3)
+    assert 2 <= len(asked) <= 4 and set(asked) == {2}
+
+
+@pytest.mark.parametrize(
+    ("devices", "replicas", "plain"),
+    [
+        (["/replica:0/task:0/device:CPU:0"], 1, True),
+        (["/replica:0/task:0/device:GPU:0"], 1, False),
+        (["/device:CPU:0", "/device:CPU:1"], 2, False),
+        (["/job:worker/replica:0/task:1/device:CPU:0"], 2, False),
+    ],
+)
+def test_only_one_cpu_reads_without_a_queue_for_each_device(posts, devices, replicas, plain):
+    made = []
+    strategy = SimpleNamespace(
+        num_replicas_in_sync=replicas,
+        extended=SimpleNamespace(worker_devices=devices),
+        distribute_datasets_from_function=lambda make: made.append(make(context(2))) or made[0],
+    )
+    batches = distribute(strategy, posts, posts.rows, BATCH)
+    assert len(made) == (not plain)
+    assert [row for batch in batches for row in batch["row"].numpy()] == list(posts.rows)
 
 
 def test_a_damaged_row_reaches_the_reader_as_one_line(world, tmp_path):
