@@ -38,6 +38,7 @@ from utils.errors import UserError
 from utils.files import fsync_folder, reserve, write_json
 
 SECONDS_BETWEEN_FLUSHES = 10.0
+NOT_MENTIONED = {"precision": "float32"}  # what a description means that does not say
 
 
 class FeatureWriter:
@@ -257,10 +258,11 @@ def _create_or_grow(path: Path, description: dict, names: Sequence[str], made_wi
 
 def _check_same_features(path: Path, metadata: dict, description: dict) -> None:
     for key in sorted((metadata.keys() | description.keys()) - set(NOT_COMPARED)):
-        if metadata.get(key) != description.get(key):
+        found, wanted = (d.get(key, NOT_MENTIONED.get(key)) for d in (metadata, description))
+        if found != wanted:
             raise UserError(
-                f"{path} was made with another {key} ({metadata.get(key)}) than this run's "
-                f"({description.get(key)}); delete {path.stem}.* in {path.parent} to start afresh"
+                f"{path} was made with another {key} ({found}) than this run's "
+                f"({wanted}); delete {path.stem}.* in {path.parent} to start afresh"
             )
 
 

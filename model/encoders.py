@@ -7,14 +7,18 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from model.narrowing import narrow
 from model.preprocessing import CROP, DESCRIPTION, preprocess
 from utils.errors import UserError
 from utils.files import sha256, write_bytes
+
+Precision = Literal["float32", "bfloat16"]
 
 WIDTH = 2048
 SLOTS = {"pool5": 1, "res5c": 49}
@@ -41,6 +45,9 @@ class ImageEncoder:
         network: [B, 224, 224, 3] to [B, 7, 7, 2048].
         description: what its features are, as stored beside them (`describe`).
         batch_size: smaller batches are filled up.
+
+    Attributes:
+        run: the bare network, [batch size, 224, 224, 3] to [batch size, slots, 2048], float32.
     """
 
     def __init__(self, network: keras.Model, description: dict, batch_size: int):
@@ -48,7 +55,7 @@ class ImageEncoder:
         self.layer: str = description["layer"]
         self.slots, self.dim = SLOTS[self.layer], WIDTH
         signature = tf.TensorSpec([batch_size, CROP, CROP, 3])
-        self._run = tf.function(
+        self.run = tf.function(
             lambda images: self._read_layer(network(images, training=False)),
             input_signature=[signature],
         )
@@ -70,29 +77,37 @@ class ImageEncoder:
 
     def encode(self, inputs: np.ndarray) -> np.ndarray:
         """Encodes network inputs [N <= batch size, 224, 224, 3]: float16 [N, slots, 2048]."""
-        missing = self.batch_size - len(inputs)
-        filled = np.pad(inputs, [(0, missing), (0, 0), (0, 0), (0, 0)])
-        return self._run(filled).numpy()[: len(inputs)].astype(np.float16)
+        number, missing = len(inputs), self.batch_size - len(inputs)
+        if missing:
+            inputs = np.pad(inputs, [(0, missing), (0, 0), (0, 0), (0, 0)])
+        return self.run(inputs).numpy()[:number].astype(np.float16)
 
     def _read_layer(self, maps: tf.Tensor) -> tf.Tensor:
         slots = tf.reshape(maps, [self.batch_size, SLOTS["res5c"], WIDTH])
+        slots = tf.cast(slots, tf.float32)  # a mean of 49 bfloat16 would lose digits
         if self.layer == "pool5":
             slots = tf.reduce_mean(slots, axis=1, keepdims=True)
         return slots  # [B, slots, 2048]
 
 
-def describe(weights: str | Path, layer: str, folder: str | Path) -> dict:
+def describe(
+    weights: str | Path, layer: str, folder: str | Path, precision: Precision = "float32"
+) -> dict:
     """Describes the features of ResNet-101 with the given weights: what a number in them means.
 
     Args:
         weights: the path of a Keras weight file, or "random".
         layer: `pool5` or `res5c`.
         folder: where the features lie, and for random weights the file of `calibrate`.
+        precision: of the network; `float32` is not mentioned, as in descriptions that are older
+            than the choice.
 
     Raises:
         UserError: the weight file is missing, or that of `calibrate`.
     """
     shape = {"layer": layer, "slots": SLOTS[layer], "dim": WIDTH, "preprocessing": DESCRIPTION}
+    if precision != "float32":
+        shape["precision"] = precision
     if str(weights) == RANDOM:
         calibration = Path(folder) / CALIBRATION
         if not calibration.is_file():
@@ -131,26 +146,35 @@ def load_encoder(
         )
     if encoder["weights"] != RANDOM:
         weights = weights or made_with.get("weights_path") or encoder["weights"]
-    description = describe(weights or RANDOM, metadata["layer"], folder)
+    precision = metadata.get("precision", "float32")
+    description = describe(weights or RANDOM, metadata["layer"], folder, precision)
     if description["encoder"] != encoder:
         raise UserError(
             f"{weights or Path(folder) / CALIBRATION} did not make these features: expected "
             f"{encoder}, found {description['encoder']}"
         )
-    network = build_network(weights or RANDOM, Path(folder) / CALIBRATION)
+    network = build_network(weights or RANDOM, Path(folder) / CALIBRATION, precision)
     return ImageEncoder(network, description, made_with.get("batch_size", 8))
 
 
-def build_network(weights: str | Path, calibration: Path | None = None) -> keras.Model:
+def build_network(
+    weights: str | Path, calibration: Path | None = None, precision: Precision = "float32"
+) -> keras.Model:
     """Builds ResNet-101 without its classifier: [B, 224, 224, 3] to [B, 7, 7, 2048].
 
     Args:
         weights: the path of a Keras weight file, or "random".
         calibration: for random weights, the file of `calibrate`.
+        precision: `bfloat16` has its convolutions in it, with the normalisations folded into them.
 
     Raises:
         UserError: the weight file is missing or of another network.
     """
+    network = _load_network(weights, calibration)
+    return network if precision == "float32" else narrow(network)
+
+
+def _load_network(weights: str | Path, calibration: Path | None) -> keras.Model:
     network = keras.applications.ResNet101(
         include_top=False, weights=None, input_shape=(CROP, CROP, 3)
     )

@@ -10,6 +10,8 @@ bit for bit. After new posts were added to the root, the same command extracts w
 
 import os
 import re
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from tqdm import tqdm
 from data_loader.feature_writer import FeatureWriter, file_lock
 from data_loader.features import DONE, FAILED, features_folder, read_image_names
 from data_loader.images import ImageError, read_image
+from model.preprocessing import preprocess
 from utils.command_line import parse
 from utils.devices import quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -51,6 +54,9 @@ class Options:
     """The data root; its images.txt, made by scripts.build_dataset, lists the images."""
     layer: Literal["pool5", "res5c"] = "pool5"
     """pool5: one vector of 2048 per image; res5c: 7 x 7 of them (200 KB per image)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network. bfloat16 is faster where the processor has it, and rounds; features of
+    different precision are different features and never share a file."""
     shard: str = "0/1"
     """Which part of the rows: i/n, i from 0 to n-1. The n processes fill the same file, each its
     own rows, on one machine or on several that share the disk."""
@@ -85,7 +91,7 @@ def main() -> None:
         if len(rows):
             network = network or _build_network(options)
             encoder = _make_encoder(network, options, writer, description)
-            _extract(writer, encoder, options, names, rows)
+            extract(writer, encoder, options, names, rows)
         summary = _summarise(writer, options)
     print(summary)
 
@@ -130,7 +136,7 @@ def _describe(options: Options, names: list[str]) -> tuple[dict, dict]:
         _calibrate_once(options, names, folder)
     else:
         note["weights_path"] = str(Path(options.weights).absolute())
-    return describe(options.weights, options.layer, folder), note
+    return describe(options.weights, options.layer, folder, options.precision), note
 
 
 def _calibrate_once(options: Options, names: list[str], folder: Path) -> None:
@@ -154,7 +160,7 @@ def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tupl
     stride = max(1, len(names) // size)
     spread = [name for start in range(stride) for name in names[start::stride]]
     for name in spread:
-        prepared = _prepare(options.images, name)
+        prepared = prepare(options.images, name)
         if not isinstance(prepared, ImageError):
             yield name, prepared
             size -= 1
@@ -165,7 +171,8 @@ def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tupl
 def _build_network(options: Options) -> "keras.Model":
     from model.encoders import CALIBRATION, build_network
 
-    return build_network(options.weights, features_folder(options.data_dir) / CALIBRATION)
+    calibration = features_folder(options.data_dir) / CALIBRATION
+    return build_network(options.weights, calibration, options.precision)
 
 
 def _make_encoder(
@@ -176,7 +183,7 @@ def _make_encoder(
     return ImageEncoder(network, description, options.batch_size or writer.made_with["batch_size"])
 
 
-def _extract(
+def extract(
     writer: FeatureWriter,
     encoder: "ImageEncoder",
     options: Options,
@@ -186,7 +193,7 @@ def _extract(
     """Fills the given rows [N] in order: threads decode, this thread runs the network."""
     jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
     ahead = 2 * max(encoder.batch_size, jobs)
-    prepared = read_ahead(lambda row: _prepare(options.images, names[row]), rows, jobs, ahead)
+    prepared = read_ahead(lambda row: prepare(options.images, names[row]), rows, jobs, ahead)
     batch: list[tuple[int, np.ndarray]] = []
     with tqdm(total=len(rows), unit="image", desc=writer.path.stem, smoothing=0.1) as progress:
         for row, result in zip(rows.tolist(), prepared, strict=True):
@@ -211,12 +218,10 @@ def _write_batch(
         batch.clear()
 
 
-def _prepare(folder: Path, name: str) -> np.ndarray | ImageError:
+def prepare(folder: Path, name: str) -> np.ndarray | ImageError:
     """Makes the network's input [224, 224, 3] of an image, or says why there is none."""
-    from model.preprocessing import preprocess
-
     try:
-        return preprocess(read_image(_inside(folder, name))).numpy()
+        return preprocess(read_image(_inside(folder, name)))
     except ImageError as error:
         return error
 
@@ -232,7 +237,7 @@ def read_ahead(
     function: Callable[[T], R], items: Iterable[T], jobs: int, ahead: int
 ) -> Iterator[R]:
     """Yields function(item) in order, computed by threads up to `ahead` items in advance."""
-    pool = ThreadPoolExecutor(jobs)
+    pool = ThreadPoolExecutor(jobs, initializer=_give_way)
     waiting: deque = deque()
     try:
         for item in items:
@@ -243,6 +248,16 @@ def read_ahead(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _give_way() -> None:
+    """Lets this thread run only where the network leaves a core idle.
+
+    The threads of the network wait for one another: a core that is taken from one of them is lost
+    to all. Where decoding is too slow for the network, it waits, and decoding has all cores.
+    """
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _summarise(writer: FeatureWriter, options: Options) -> str:

@@ -13,6 +13,7 @@ from PIL import Image
 from data_loader.features import open_features
 from model import encoders
 from model.encoders import ImageEncoder, load_encoder
+from model.narrowing import narrow
 from scripts import extract_features
 from scripts.extract_features import read_ahead
 from tests.shared_data import REPOSITORY
@@ -22,10 +23,11 @@ BATCH = 3
 UNREADABLE = {"broken.jpg": "not one of JPEG", "missing.jpg": "missing", "../out.png": "leads out"}
 
 
-def tiny_network(weights="random", calibration=None):
+def tiny_network(weights="random", calibration=None, precision="float32"):
     keras.utils.set_random_seed(3)
     inputs = keras.Input([224, 224, 3])
-    return keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
+    network = keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
+    return network if precision == "float32" else narrow(network)
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +173,24 @@ def test_random_weights_are_calibrated_once_and_named(tmp_path, extract, monkeyp
     assert calls == [((4, 224, 224, 3), ["0.png", "2.png", "6.png", "9.png"])]
 
 
+def test_features_of_another_precision_are_never_mixed(tmp_path, extract, whole):
+    description = open_features(whole, "pool5").metadata
+    assert "precision" not in description  # as before there was a choice
+    with pytest.raises(UserError, match=r"another precision \(float32\) than .*\(bfloat16\)"):
+        extract("whole", "--precision", "bfloat16")
+    list_images(tmp_path / "narrow", NAMES[:2])
+    store = open_features(extract("narrow", "--precision", "bfloat16"), "pool5")
+    assert store.metadata["precision"] == "bfloat16"
+    wide = open_features(whole, "pool5").gather(np.arange(2)).astype(np.float32)
+    found = store.gather(np.arange(2)).astype(np.float32)
+    assert 0 < np.abs(found - wide).max() < 0.02 * np.abs(wide).max()
+    encoder = load_encoder(store.metadata, store.path.parent)
+    pixels = [extract_features.read_image(tmp_path / "images" / name) for name in NAMES[:2]]
+    np.testing.assert_array_equal(encoder(pixels), store.gather(np.arange(2)))
+    with pytest.raises(UserError, match=r"another precision \(bfloat16\) than .*\(float32\)"):
+        extract("narrow")
+
+
 def test_a_lost_calibration_is_not_replaced_by_another(tmp_path, extract, monkeypatch):
     monkeypatch.setattr(encoders, "calibrate", lambda *a: a[-1].write_bytes(b"statistics"))
     list_images(tmp_path / "root", NAMES)
@@ -235,7 +255,7 @@ def test_the_shell_script_passes_flags_on(tmp_path):
 
 
 def test_weights_that_do_not_load_leave_no_features(tmp_path, extract, monkeypatch):
-    def refuse(weights, calibration):
+    def refuse(*_):
         raise UserError("not a weight file")
 
     monkeypatch.setattr(encoders, "build_network", refuse)

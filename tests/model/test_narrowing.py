@@ -1,0 +1,43 @@
+"""The copy in another type computes the same, with fewer layers and up to its rounding."""
+
+import keras
+import numpy as np
+import pytest
+
+from model.narrowing import narrow
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Two convolutions with normalisations, one shortcut, one normalisation by itself."""
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input([9, 7, 3])
+    first = keras.layers.Conv2D(5, 3, padding="same", name="a_conv")(inputs)
+    first = keras.layers.ReLU()(keras.layers.BatchNormalization(epsilon=0.1, name="a_bn")(first))
+    second = keras.layers.Conv2D(5, 1, name="b_conv")(first)
+    second = keras.layers.BatchNormalization(epsilon=0.2, name="b_bn")(second)
+    added = keras.layers.Add()([first, second])
+    last = keras.layers.BatchNormalization(center=False, scale=False, name="features_bn")(added)
+    result = keras.Model(inputs, last)
+    rng = np.random.default_rng(5)
+    result.set_weights([rng.uniform(0.3, 2, x.shape) for x in result.get_weights()])
+    return result
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(6).normal(size=[2, 9, 7, 3]).astype(np.float32)
+
+
+def test_folding_changes_nothing_but_rounding(network, images):
+    folded = narrow(network, "float32")
+    assert {layer.name for layer in folded.layers} & {"a_bn", "b_bn"} == set()
+    np.testing.assert_allclose(folded(images), network(images), rtol=1e-4, atol=1e-4)
+
+
+def test_bfloat16_is_near_and_has_weights_of_two_bytes(network, images):
+    narrowed = narrow(network)
+    expected = network(images).numpy()
+    np.testing.assert_allclose(narrowed(images), expected, atol=0.03 * np.abs(expected).max())
+    assert narrowed.get_layer("b_conv").kernel.dtype == "bfloat16"
+    assert narrowed.get_layer("features_bn").moving_mean.dtype == "float32"
