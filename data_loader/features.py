@@ -13,6 +13,8 @@ NumPy alone.
 import hashlib
 import json
 import math
+import mmap
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -168,7 +170,11 @@ class FeatureStore:
         self.metadata = read_metadata(path)
         self.extractor: str = self.metadata["extractor"]
         self.layer: str = self.metadata["layer"]
-        self._features = _map_array(path, FEATURE_DTYPE, dimensions=3)
+        mapped = _map_array(path, FEATURE_DTYPE, dimensions=3)
+        self._file, self._start = mapped.base, mapped.offset
+        memory = os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE
+        self._stays = mapped.nbytes < memory / 2  # the system keeps it once it was read
+        self._features = mapped.view(np.ndarray)  # the class np.memmap slows a gather down
         table = np.array(_map_array(rows_path(path), ROW_DTYPE, dimensions=1))
         if len(table) > len(self._features):
             raise UserError(
@@ -211,13 +217,25 @@ class FeatureStore:
                 f"{self.path} has no features for image row {image_rows[~usable][0]}; finish with "
                 + EXTRACT_COMMAND.format(root=self.path.parent.parent, layer=self.layer)
             )
+        new = np.flatnonzero(~self._verified[image_rows])
+        self._read_ahead(image_rows[new] if self._stays else image_rows)
         features = _empty_for_tensorflow((len(image_rows), self.slots, self.dim), FEATURE_DTYPE)
         # All rows exist, and "clip" writes into `out` where "raise" would go through a copy.
         np.take(self._features, image_rows, axis=0, out=features, mode="clip")
-        new = np.flatnonzero(~self._verified[image_rows])
         for row, position in {int(image_rows[i]): i for i in new}.items():
             self._verify(row, features[position])
         return features
+
+    def _read_ahead(self, rows: np.ndarray) -> None:
+        """Asks the disk for all rows at once.
+
+        Otherwise each waits for the one before, and the system reads far around each of them.
+        """
+        size = self.slots * self.dim * FEATURE_DTYPE.itemsize
+        for row in rows.tolist():
+            start = self._start + row * size
+            page = start - start % mmap.PAGESIZE
+            self._file.madvise(mmap.MADV_WILLNEED, page, start + size - page)
 
     def _verify(self, row: int, features: np.ndarray) -> None:
         if zlib.crc32(features) != self._crc32[row]:
@@ -236,7 +254,7 @@ def _empty_for_tensorflow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def _map_array(path: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:
+def _map_array(path: Path, dtype: np.dtype, dimensions: int) -> np.memmap:
     """Maps a .npy file after checking its header and size; reading past the end would be fatal."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -250,4 +268,4 @@ def _map_array(path: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:
             f"{path} holds {array.dtype} {array.shape}, expected {dtype} of {dimensions} "
             "dimensions; delete it and extract the features again"
         )
-    return array.view(np.ndarray)
+    return array

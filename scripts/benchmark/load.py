@@ -89,6 +89,7 @@ def _measure(root: Path, options: Load, bare: float) -> dict[str, float | int]:
     features = np.load(posts.features.path, mmap_mode="r").view(np.ndarray)
     order = epoch_order(posts, 0, 0)
     order = order[order < len(features)]  # each image once, so that every checksum is compared
+    _warm_up(strategy, root, options, order)
     first, memory = read(order)
     turns = []
     for epoch in range(1, options.epochs + 1):
@@ -113,6 +114,11 @@ def _open(root: Path, layer: str) -> "Posts":
     from data_loader.view import open_view
 
     return open_posts(open_view(root), "train", layer, training=True)
+
+
+def _warm_up(strategy, root: Path, options: Load, order: np.ndarray) -> None:
+    """Lets TensorFlow start, on posts of which nothing is kept."""
+    _read(strategy, _open(root, options.layer), options.batch_size, order[: 5 * options.batch_size])
 
 
 def _read(strategy, posts: "Posts", batch_size: int, order: np.ndarray) -> tuple[float, float]:

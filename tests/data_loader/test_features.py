@@ -1,19 +1,28 @@
 """Feature files: what is written is read, damage is named, a kill loses unfinished rows only."""
 
 import json
+import mmap
 import os
 import signal
 import subprocess
 import sys
 import time
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from data_loader import feature_writer
 from data_loader.feature_writer import FeatureWriter, write_features
-from data_loader.features import DONE, FAILED, NOT_DONE, open_features, read_image_names
+from data_loader.features import (
+    DONE,
+    FAILED,
+    NOT_DONE,
+    FeatureStore,
+    open_features,
+    read_image_names,
+)
 from tests.shared_data import REPOSITORY
 from utils.errors import UserError
 
@@ -87,6 +96,24 @@ def test_each_row_is_checked_once(root, features, monkeypatch):
     store.gather(np.array([1, 3, 1]))
     store.gather(np.array([3, 1, 4]))
     assert len(checked) == 3
+
+
+def test_the_disk_is_asked_for_all_rows_at_once(root, monkeypatch):
+    dim = 3 * mmap.PAGESIZE // 8  # a row of three quarters of a page
+    features = np.arange(ROWS * dim, dtype=np.float16).reshape(ROWS, 1, dim)
+    store = FeatureStore(write_features(root, "toy-map", features))
+    asked = []
+    monkeypatch.setattr(store, "_file", SimpleNamespace(madvise=lambda *args: asked.append(args)))
+    store.gather(np.array([5, 0]))
+    store.gather(np.array([0, 5]))  # they are in memory now
+    begin = store.path.stat().st_size - features.nbytes
+    for row, (advice, start, length) in zip([5, 0], asked, strict=True):
+        first = begin + row * dim * 2
+        assert advice == mmap.MADV_WILLNEED and start % mmap.PAGESIZE == 0
+        assert start <= first < start + mmap.PAGESIZE and start + length == first + dim * 2
+    monkeypatch.setattr(store, "_stays", False)  # a file that memory cannot hold
+    store.gather(np.array([0, 5]))
+    assert [start for _, start, _ in asked[2:]] == [start for _, start, _ in asked[1::-1]]
 
 
 def test_tensorflow_takes_over_what_was_gathered(root, features):
