@@ -1,6 +1,7 @@
 """From pieces of a source to posts cut into words and judged, in any process."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -136,7 +137,7 @@ class Preparer:
         if raw.created_at is None and self._recipe.source == "crawl":
             remarks.add(NO_TIME, raw.place)
         return Post(
-            user=raw.user,
+            user=sys.intern(raw.user),  # held and sent once per piece of work
             post=raw.post,
             image=raw.image,
             created_at=UNKNOWN_TIME if raw.created_at is None else raw.created_at,

@@ -35,9 +35,9 @@ class Extract:
     """Which features."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network."""
-    images: int = 320
+    images: int = 480
     """Photos, 640 x 640 pixels, shared out to the turns."""
-    turns: int = 5
+    turns: int = 12
     """How often extraction and bare network are timed, each."""
     batch_size: int = 8
     """Images per network call."""
@@ -59,24 +59,23 @@ class Extract:
 
 
 def measure(options: Extract) -> dict[str, float | int]:
-    """Extracts one shard of the photos per turn, and runs the network on as many ready inputs.
+    """Extracts some of the photos per turn, and runs the network alone on as many ready inputs.
 
     Returns:
         images_per_second, bare_images_per_second, ratio_to_bare, peak_memory_gb, images.
     """
+    per_turn = options.images // options.turns // options.batch_size * options.batch_size
     with TemporaryDirectory() as name, redirect_stderr(StringIO()):  # no bars in between
         folder = Path(name)
         names = write_photos(folder, options.images)
-        extraction, encoder = _prepare(folder, names, options)
-        per_turn = options.images // options.turns // options.batch_size * options.batch_size
-        shards = iter(range(options.turns + 1))
-        seconds = in_turns(
-            {
-                "extraction": lambda: extraction(next(shards), per_turn),
+        encoder = _make_encoder(folder, names, options)
+        flags = extract_features.Options(images=folder, weights="random", jobs=options.jobs)
+        with FeatureWriter(folder, encoder.description, names) as writer:
+            actions = {
+                "extraction": lambda: _extract(writer, encoder, flags, names, per_turn),
                 "bare": _bare(encoder, per_turn // options.batch_size),
-            },
-            options.turns,
-        )
+            }
+            seconds = in_turns(actions, options.turns)
     rates = {name: per_turn / taken for name, taken in seconds.items()}
     return {
         "images_per_second": rates["extraction"],
@@ -115,15 +114,10 @@ def _waves(rng: np.random.Generator, length: int) -> np.ndarray:
     return np.stack([np.asarray(band) for band in bands], axis=-1)
 
 
-def _prepare(
-    folder: Path, names: list[str], options: Extract
-) -> tuple[Callable[[int, int], None], "ImageEncoder"]:
-    """A function that extracts the first rows of a shard, and its network, which has run before."""
+def _make_encoder(folder: Path, names: list[str], options: Extract) -> "ImageEncoder":
+    """The network, with random weights, after a first call."""
     from model.encoders import CALIBRATION, RANDOM, ImageEncoder, build_network, calibrate, describe
 
-    flags = extract_features.Options(
-        images=folder, weights=RANDOM, data_dir=folder, jobs=options.jobs
-    )
     features = features_folder(folder)
     features.mkdir()
     sample = [extract_features.prepare(folder, name) for name in names[: options.batch_size]]
@@ -132,13 +126,20 @@ def _prepare(
     description = describe(RANDOM, options.layer, features, options.precision)
     encoder = ImageEncoder(network, description, options.batch_size)
     encoder.encode(np.stack(sample))
+    return encoder
 
-    def extraction(shard: int, number: int) -> None:
-        with FeatureWriter(folder, description, names, {}, shard, options.turns) as writer:
-            rows = writer.pending()[:number]
-            extract_features.extract(writer, encoder, flags, names, rows)
 
-    return extraction, encoder
+def _extract(
+    writer: FeatureWriter,
+    encoder: "ImageEncoder",
+    flags: extract_features.Options,
+    names: list[str],
+    number: int,
+) -> None:
+    """The next images, as the command extracts them, until they are safe on disk."""
+    rows = writer.pending()[:number]
+    extract_features.extract(writer, encoder, flags, names, rows)
+    writer.flush()
 
 
 def _bare(encoder: "ImageEncoder", batches: int) -> Callable[[], None]:

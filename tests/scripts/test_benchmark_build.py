@@ -67,7 +67,7 @@ def test_a_larger_crawl_is_of_other_users_who_say_the_same(few_words, tmp_path, 
 
 def test_words_are_distinct_and_as_many_as_wanted(few_words):
     words = english_words()
-    assert len(words) == len(set(words)) == 3_000 and words[:2] == ["the", "is"]
+    assert len(words) == len(set(words)) == 3_000 and words[0] == "the"
 
 
 def test_the_memory_of_a_tree_counts_all_its_processes():
