@@ -68,7 +68,7 @@ def hash_names(names: Sequence[str]) -> str:
 
 def _hash_lines(text: str, count: int) -> str:
     """`hash_names` of the first lines of images.txt; a million names need no million strings."""
-    data = text.removesuffix("\n").encode()
+    data = text.encode()
     breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
     ends = np.concatenate([[0], breaks, [len(data)]])  # of the first 0, 1, 2 ... lines
     return hashlib.sha256(data[: ends[min(count, len(ends) - 1)]]).hexdigest()
