@@ -14,28 +14,48 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.captioner import GO, Batch, Outputs, caption_steps, teacher_forcing
-from model.memory import MemoryCNN, SingleSlot, WeightedSum, masked_softmax
+from model.captioner import GO, Batch, Outputs, teacher_forcing
+from model.length_groups import join_groups, longest_first, original_places, split_groups
+from model.memory import MemoryCNN, SingleSlot, WeightedSum, distinct_words, masked_softmax
 from model.parameters import Parameters
 
 
 class Context(NamedTuple):
-    """What is computed once per post; `P` is the width of a memory's projected slots."""
+    """What is computed once per post; contents are as the memory's reader arranges them."""
 
     image_addresses: tf.Tensor  # [B, I, D]
-    image_projected: tf.Tensor  # [B, I, P]
+    image_contents: tuple[tf.Tensor, ...]  # [B, ...]
     user_addresses: tf.Tensor  # [B, U, D]
-    user_projected: tf.Tensor  # [B, U, P]
+    user_contents: tuple[tf.Tensor, ...]  # [B, ...]
     user_filled: tf.Tensor  # [B, U] bool
 
 
 class State(NamedTuple):
-    """The word output memory: what survives a step."""
+    """The word output memory: what survives a step; `P` is the width of a projected slot."""
 
     words: tf.Tensor  # [B, K, L] int32
     addresses: tf.Tensor  # [B, K, L, D]
     projected: tf.Tensor  # [B, K, L, P]
     count: tf.Tensor  # [B, K] int32, filled slots
+
+
+class Distinct(NamedTuple):
+    """What is computed once per distinct word of a batch."""
+
+    user: tuple[tf.Tensor, tf.Tensor]  # [n, D] and [n, P]: addresses, projected contents
+    word: tuple[tf.Tensor, tf.Tensor]  # of the words that were written
+    query: tf.Tensor  # [n, D], of the same
+
+
+class Posts(NamedTuple):
+    """What belongs to single posts; `users` and `words` say which distinct word stands where."""
+
+    image_addresses: tf.Tensor  # [B, I, D]
+    image_projected: tf.Tensor  # [B, I, P]
+    users: tf.Tensor  # [B, U] int32
+    user_filled: tf.Tensor  # [B, U] bool
+    words: tf.Tensor  # [B, L] int32
+    real: tf.Tensor  # [B, L] bool
 
 
 class CSMN:
@@ -157,18 +177,9 @@ class CSMN:
 
     def encode(self, batch: Batch) -> Context:
         """Image memory (1)-(3) and user memory (4)-(5), projected for their readers."""
-        image_addresses, image_projected = self._image_memory(batch["image"])
-        ids = batch["context"][:, : self.user_slots] if self.user_context else None
-        if ids is None:
-            empty = self._no_slots(tf.shape(batch["image"])[0])
-            return Context(image_addresses, image_projected, empty, empty, empty[:, :, 0] > 0)
-        ids = tf.pad(ids, [[0, 0], [0, self.user_slots - tf.shape(ids)[1]]])
-        ids.set_shape([None, self.user_slots])
-        filled = tf.range(self.user_slots) < batch["context_length"][:, tf.newaxis]
-        words, place = _distinct(ids)
-        addresses = tf.gather(self._hidden("W_ea", words), place)
-        projected = tf.gather(self.user_reader.project(self._hidden("W_ec", words)), place)
-        return Context(image_addresses, image_projected, addresses, projected, filled)
+        words, place = distinct_words(self._context(batch))
+        user = (tf.gather(slots, place) for slots in self._slots(self.user_reader, words))
+        return self._arrange(*self._image_memory(batch["image"]), *user, self._user_filled(batch))
 
     def initial_state(self, context: Context, beams: int = 1) -> State:
         """An empty word output memory for `beams` captions of each post."""
@@ -209,23 +220,21 @@ class CSMN:
 
         CSMN has no dropout: `noise` is for other captioners.
         """
+        batch, order = longest_first(batch)
         inputs, targets, real = teacher_forcing(batch, self.word_slots, extra_targets)
-        context = self.encode(batch)
-        steps = caption_steps(batch)
-        words, place = _distinct(inputs)
-        query = tf.gather(self._query(words), place[:, :steps])  # [B, T, D]
-        addresses, projected = self._word_memory(words, place)
-        word_scores = tf.einsum("btd,bld->btl", query, addresses)
-        slots = tf.range(tf.shape(addresses)[1])
-        written = slots <= tf.range(steps)[:, tf.newaxis]  # [T, L]: step t sees GO and t words
-        filled = written[tf.newaxis] & real[:, tf.newaxis, : tf.shape(addresses)[1]]
-        attention = self._attend(query, context, word_scores, filled)
-        features = self._read(context, attention)
-        if self.word_memory:
-            features.append(self.word_reader.combine(projected, attention["word"]))
-        index = tf.where(real[:, :steps])  # [N, 2]
-        logits = self._predict(tf.gather_nd(self._join(features), index))
-        return Outputs(logits, tf.gather_nd(targets, index), index, self._named(attention))
+        users, user_place = distinct_words(self._context(batch))
+        words, word_place = distinct_words(inputs)
+        slots = self._slots(self.user_reader, users), self._slots(self.word_reader, words)
+        distinct = Distinct(*slots, self._query(words))
+        image, filled = self._image_memory(batch["image"]), self._user_filled(batch)
+        posts = Posts(*image, user_place, filled, word_place, real)
+        groups = [self._forward_group(distinct, group) for group in split_groups(posts)]
+        features = tf.concat([features for features, _ in groups], 0)
+        index, rank = original_places(real, order)
+        targets = tf.gather(targets[real], rank)
+        logits = self._predict(tf.gather(features, rank))
+        attention = join_groups([attention for _, attention in groups], order)
+        return Outputs(logits, targets, index, attention)
 
     # ------------------------------------------------------------------ their parts
 
@@ -237,9 +246,6 @@ class CSMN:
     @property
     def _type(self) -> tf.DType:
         return self.parameters.compute_dtype
-
-    def _no_slots(self, batch_size: tf.Tensor) -> tf.Tensor:
-        return tf.zeros([batch_size, 0, self.memory_dim], self._type)
 
     def _hidden(self, embedding: str, ids: tf.Tensor) -> tf.Tensor:
         """(5), (7): `ReLU(W_h W_e w + b_h)`, [...] to [..., D]."""
@@ -257,7 +263,7 @@ class CSMN:
 
     def _image_memory(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self.image_slots:
-            empty = self._no_slots(tf.shape(image)[0])
+            empty = tf.zeros([tf.shape(image)[0], 0, self.memory_dim], self._type)
             return empty, empty
         image = tf.ensure_shape(
             tf.cast(image, self._type), [None, self.image_slots, self.image_dim]
@@ -266,27 +272,68 @@ class CSMN:
         contents = tf.nn.relu(self.parameters.dense(image, "W_ic", "b_ic"))
         return addresses, self.image_reader.project(contents)
 
-    def _word_memory(
-        self, words: tf.Tensor, place: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """(6)-(7) for distinct `words` [n] at `place` [B, L]: addresses, projected contents."""
-        if not self.word_memory:
-            return self._no_slots(tf.shape(place)[0]), None
-        addresses = tf.gather(self._hidden("W_ea", words), place)
-        return addresses, tf.gather(self.word_reader.project(self._hidden("W_ec", words)), place)
+    def _context(self, batch: Batch) -> tf.Tensor:
+        """The ids of the user memory's slots, [B, U]; [B, 0] without one."""
+        slots = self.user_slots if self.user_context else 0
+        ids = batch["context"][:, :slots]
+        ids = tf.pad(ids, [[0, 0], [0, slots - tf.shape(ids)[1]]])
+        return tf.ensure_shape(ids, [None, slots])
+
+    def _user_filled(self, batch: Batch) -> tf.Tensor:
+        """Which slots of the user memory hold a word, [B, U] bool."""
+        slots = self.user_slots if self.user_context else 0
+        return tf.range(slots) < batch["context_length"][:, tf.newaxis]
+
+    def _slots(self, reader, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(4)-(7) for distinct `words` [n]: addresses [n, D], contents projected for the reader."""
+        if reader is None:
+            empty = tf.zeros([0, self.memory_dim], self._type)
+            return empty, empty
+        return self._hidden("W_ea", words), reader.project(self._hidden("W_ec", words))
+
+    def _arrange(self, image_addresses, image, user_addresses, user, user_filled) -> Context:
+        """The context from projected contents of both memories."""
+        image = self.image_reader.arrange(image) if self.image_reader else ()
+        user = self.user_reader.arrange(user) if self.user_reader else ()
+        return Context(image_addresses, image, user_addresses, user, user_filled)
+
+    def _forward_group(self, distinct: Distinct, posts: Posts) -> tuple[tf.Tensor, dict]:
+        """Features [n, F] at the real positions of a few posts, and their attention [b, t, slots].
+
+        Only as many steps as the longest of them has.
+        """
+        steps = tf.reduce_max(tf.concat([tf.math.count_nonzero(posts.real, 1), [0]], 0))
+        user = (tf.gather(slots, posts.users) for slots in distinct.user)
+        context = self._arrange(
+            posts.image_addresses, posts.image_projected, *user, posts.user_filled
+        )
+        place = posts.words if self.word_memory else posts.words[:, :0]
+        addresses, projected = (tf.gather(slots, place) for slots in distinct.word)
+        query = tf.gather(distinct.query, posts.words[:, :steps])  # [b, t, D]
+        scores = tf.matmul(query, addresses, transpose_b=True)
+        slots = tf.range(tf.shape(place)[1], dtype=steps.dtype)
+        written = slots <= tf.range(steps)[:, tf.newaxis]  # [t, L]: step t sees GO and t words
+        filled = written[tf.newaxis] & posts.real[:, tf.newaxis, : tf.shape(place)[1]]
+        attention = self._attend(query, context, scores, filled)
+        features = self._read(context, attention)
+        if self.word_memory:
+            contents = self.word_reader.arrange(projected)
+            features.append(self.word_reader.combine(contents, attention["word"]))
+        packed = tf.boolean_mask(self._join(features), posts.real[:, :steps])
+        return packed, self._named(attention)
 
     def _write(self, tokens: tf.Tensor, state: State) -> State:
         if not self.word_memory:
             return state._replace(count=state.count + 1)
-        here = tf.one_hot(
-            state.count, self.word_slots, on_value=True, off_value=False, dtype=tf.bool
-        )
-        address = self._hidden("W_ea", tokens)[:, :, tf.newaxis]
-        content = self.word_reader.project(self._hidden("W_ec", tokens))[:, :, tf.newaxis]
+        address = self._hidden("W_ea", tokens)
+        content = self.word_reader.project(self._hidden("W_ec", tokens))
+        posts, beams = (tf.range(size) for size in tf.unstack(tf.shape(tokens)))
+        place = tf.stack([*tf.meshgrid(posts, beams, indexing="ij"), state.count], -1)  # [B, K, 3]
+        put = tf.tensor_scatter_nd_update  # in place where nothing else holds the old memory
         return State(
-            words=tf.where(here, tokens[:, :, tf.newaxis], state.words),
-            addresses=tf.where(here[..., tf.newaxis], address, state.addresses),
-            projected=tf.where(here[..., tf.newaxis], content, state.projected),
+            words=put(state.words, place, tokens),
+            addresses=put(state.addresses, place, address),
+            projected=put(state.projected, place, content),
             count=state.count + 1,
         )
 
@@ -313,18 +360,16 @@ class CSMN:
             weights = tf.where(filled, weights, 0)
         else:
             weights = masked_softmax(scores, filled)
-        sizes = [tf.shape(s)[-1] for s in (image_scores, user_scores, word_scores)]
+        sizes = [s.shape[-1] for s in (image_scores, user_scores, word_scores)]
         return dict(zip(("image", "user", "word"), tf.split(weights, sizes, -1), strict=True))
 
     def _read(self, context: Context, attention: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """(10) for the two memories of the context: a list of [B, Q, width]."""
         features = []
         if self.image_slots:
-            weights = tf.ensure_shape(attention["image"], [None, None, self.image_slots])
-            features.append(self.image_reader.combine(context.image_projected, weights))
+            features.append(self.image_reader.combine(context.image_contents, attention["image"]))
         if self.user_context:
-            weights = tf.ensure_shape(attention["user"], [None, None, self.user_slots])
-            features.append(self.user_reader.combine(context.user_projected, weights))
+            features.append(self.user_reader.combine(context.user_contents, attention["user"]))
         return features
 
     def _read_beams(self, projected: tf.Tensor, attention: tf.Tensor) -> tf.Tensor:
@@ -332,7 +377,7 @@ class CSMN:
         lead = tf.shape(attention)[:2]
         flat = tf.reshape(projected, [-1, self.word_slots, projected.shape[-1]])
         weights = tf.reshape(attention, [-1, 1, self.word_slots])
-        combined = self.word_reader.combine(flat, weights)
+        combined = self.word_reader.combine(self.word_reader.arrange(flat), weights)
         return tf.reshape(combined, tf.concat([lead, [self.word_reader.width]], 0))
 
     def _join(self, features: list[tf.Tensor]) -> tf.Tensor:
@@ -353,12 +398,3 @@ class CSMN:
             name: tf.pad(weights, [[0, 0], [0, 0], [0, sizes[name] - tf.shape(weights)[2]]])
             for name, weights in attention.items()
         }
-
-
-def _distinct(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The distinct ids [n] and, for each place of `ids`, which of them it is (same shape).
-
-    Many slots of a batch hold the same word: it is embedded and projected once, then gathered.
-    """
-    words, place = tf.unique(tf.reshape(ids, [-1]))
-    return words, tf.reshape(place, tf.shape(ids))

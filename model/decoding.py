@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from model.captioner import EOS, GO, PAD, UNK, Batch, Captioner
 from model.noise import uniform
+from model.top_k import top_k
 
 
 class Hypotheses(NamedTuple):
@@ -143,9 +144,13 @@ class _Chooser:
         logits = _forbid(logits, self.forbidden)
         if self.beams > 1:
             return self._beams(logits, search, step)
-        tokens = self._draw(logits, search, step) if self.sample else _best(logits)
+        if self.sample:
+            tokens = self._draw(logits, search, step)
+            chosen = tf.gather(logits, tokens, batch_dims=2)
+        else:
+            chosen, tokens = (best[..., 0] for best in top_k(logits, 1))
+        gain = chosen - _log_total(logits)
         tokens = tf.where(search.finished, PAD, tokens)
-        gain = tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=2)
         scores = search.scores + tf.where(search.finished, tf.zeros_like(gain), gain)
         return tokens, tf.zeros_like(tokens), scores
 
@@ -160,7 +165,8 @@ class _Chooser:
         """The K best of all continuations; a finished beam continues with PAD, at no cost."""
         # Two levels: the K best words of each beam hold the K best pairs.
         width = min(self.beams, logits.shape[-1])
-        best, words = tf.math.top_k(tf.nn.log_softmax(logits), width)  # [A, K, width]
+        best, words = top_k(logits, width)  # [A, K, width]
+        best -= _log_total(logits)[:, :, tf.newaxis]
         done = search.finished[:, :, tf.newaxis]
         nothing, never = tf.zeros([], best.dtype), tf.constant(-float("inf"), best.dtype)
         best = tf.where(done, tf.where(tf.range(width) == 0, nothing, never), best)
@@ -175,8 +181,9 @@ class _Chooser:
         return tokens, place // width, scores
 
 
-def _best(logits: tf.Tensor) -> tf.Tensor:
-    return tf.argmax(logits, -1, output_type=tf.int32)
+def _log_total(logits: tf.Tensor) -> tf.Tensor:
+    """What a logit is above its log probability: [..., V] to [...]."""
+    return tf.reduce_logsumexp(logits, -1)
 
 
 def _forbid(logits: tf.Tensor, words: tuple[int, ...]) -> tf.Tensor:

@@ -1,8 +1,8 @@
 """Reading a memory: attention over slots (9) and what the memory CNN makes of it (10).
 
 The attended rows are `p[j] * m_j`, and a convolution is linear before its ReLU. So every slot is
-projected through all filter taps once per post (`project`, D wide), and each step only scales and
-adds the projections (`combine`, C wide). The numbers are those of convolving the scaled rows.
+projected through all filter taps once (`project`, D wide), and each step only scales and adds the
+projections (`combine`, C wide). The numbers are those of convolving the scaled rows.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,15 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from model.parameters import Parameters
+
+
+def distinct_words(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The distinct ids [n] and, for each place of `ids`, which of them it is (same shape).
+
+    Many slots of a batch hold the same word: it is embedded and projected once, then gathered.
+    """
+    words, place = tf.unique(tf.reshape(ids, [-1]))
+    return words, tf.reshape(place, tf.shape(ids))
 
 
 def masked_softmax(scores: tf.Tensor, filled: tf.Tensor) -> tf.Tensor:
@@ -63,33 +72,66 @@ class MemoryCNN:
         kernel = tf.reshape(tf.transpose(kernel, [1, 0, 2]), [self.memory_dim, -1])
         return tf.tensordot(contents, kernel, 1)
 
-    def combine(self, projected: tf.Tensor, attention: tf.Tensor) -> tf.Tensor:
-        """Adds the taps of each window, scaled by the attention, and takes the maximum.
+    def arrange(self, projected: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Lays the taps of each window side by side, once for all steps.
 
         Args:
             projected: [B, S, sum(windows) * C] from `project`.
+
+        Returns:
+            For each width h of window, [B, S - h + 1, h, C].
+        """
+        taps = tf.split(projected, [h * self.channels for h in self.windows], 2)
+        return tuple(_slide(tf.split(tap, h, 2)) for h, tap in zip(self.windows, taps, strict=True))
+
+    def combine(self, arranged: tuple[tf.Tensor, ...], attention: tf.Tensor) -> tf.Tensor:
+        """Adds the taps of each window, scaled by the attention, and takes the maximum.
+
+        Args:
+            arranged: from `arrange`.
             attention: [B, Q, S], zero in empty slots (whose rows thereby are zero rows).
 
         Returns:
             [B, Q, C * len(windows)].
         """
-        slots = projected.shape[1]
-        taps = tf.split(projected, [h * self.channels for h in self.windows], 2)
+        by_slot = tf.transpose(attention, [0, 2, 1])  # [B, S, Q]
         parts = []
-        for h, tap in zip(self.windows, taps, strict=True):
-            tap = tf.split(tap, h, 2)  # h times [B, S, C]
-            positions = slots - h + 1
-            window = tf.add_n(
-                [
-                    attention[:, :, o : o + positions, tf.newaxis]
-                    * tap[o][:, tf.newaxis, o : o + positions]
-                    for o in range(h)
-                ]
-            )  # [B, Q, positions, C]
+        for h, rows in zip(self.windows, arranged, strict=True):
             # max(ReLU(x + b)) = ReLU(max(x) + b), so the maximum comes first.
             bias = self.parameters[f"b_{self.name}_{h}"]
-            parts.append(tf.nn.relu(tf.reduce_max(window, 2) + bias))
+            parts.append(tf.nn.relu(largest_sum(_slide([by_slot] * h), rows) + bias))
         return tf.concat(parts, -1)
+
+
+def _slide(taps: list[tf.Tensor]) -> tf.Tensor:
+    """Window p holds row p + o of tap o: h times [B, S, X] to [B, S - h + 1, h, X]."""
+    positions = taps[0].shape[1] - len(taps) + 1
+    return tf.stack([tap[:, o : o + positions] for o, tap in enumerate(taps)], 2)
+
+
+@tf.custom_gradient
+def largest_sum(weights: tf.Tensor, rows: tf.Tensor):
+    """Each window's weighted sum of its rows, the largest over all windows.
+
+    The sums of all windows and queries are the largest tensor of a model, so they are not kept for
+    the gradient but computed again: small matrix products cost less than memory does.
+
+    Args:
+        weights: [B, P, h, Q] for P windows of h rows and Q queries.
+        rows: [B, P, h, C].
+
+    Returns:
+        [B, Q, C]. Equal windows share its gradient, as in `tf.reduce_max`.
+    """
+    largest = tf.reduce_max(tf.matmul(weights, rows, transpose_a=True), 1)
+
+    def gradient(upstream):
+        sums = tf.matmul(weights, rows, transpose_a=True)  # [B, P, Q, C]
+        hits = tf.cast(sums == largest[:, tf.newaxis], sums.dtype)
+        hits *= (upstream / tf.reduce_sum(hits, 1))[:, tf.newaxis]
+        return tf.matmul(rows, hits, transpose_b=True), tf.matmul(weights, hits)
+
+    return largest, gradient
 
 
 class SingleSlot:
@@ -108,9 +150,13 @@ class SingleSlot:
         """[..., D] to [..., width]."""
         return tf.tensordot(contents, self.parameters["W_p"], 1)
 
-    def combine(self, projected: tf.Tensor, attention: tf.Tensor) -> tf.Tensor:
+    def arrange(self, projected: tf.Tensor) -> tuple[tf.Tensor]:
+        """The projected slot as it is."""
+        return (projected,)
+
+    def combine(self, arranged: tuple[tf.Tensor], attention: tf.Tensor) -> tf.Tensor:
         """[B, 1, width] scaled by [B, Q, 1] gives [B, Q, width]."""
-        return tf.nn.relu(attention * projected + self.parameters["b_p"])
+        return tf.nn.relu(attention * arranged[0] + self.parameters["b_p"])
 
 
 class WeightedSum:
@@ -123,6 +169,10 @@ class WeightedSum:
         """The contents themselves, [..., D]."""
         return contents
 
-    def combine(self, projected: tf.Tensor, attention: tf.Tensor) -> tf.Tensor:
+    def arrange(self, projected: tf.Tensor) -> tuple[tf.Tensor]:
+        """The contents as they are."""
+        return (projected,)
+
+    def combine(self, arranged: tuple[tf.Tensor], attention: tf.Tensor) -> tf.Tensor:
         """[B, S, D] weighted by [B, Q, S] gives [B, Q, D]."""
-        return tf.matmul(attention, projected)
+        return tf.matmul(attention, arranged[0])

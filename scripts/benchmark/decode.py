@@ -10,7 +10,6 @@ import numpy as np
 from configuration import PRESETS, Preset, find_preset
 from model.configs import CSMNConfig
 from scripts.benchmark.made_up import FIRST_WORD, IMAGE_DIM, Sizes, choose_sizes, make_posts
-from scripts.benchmark.products import Product, csmn_memories, csmn_output, csmn_written
 from scripts.benchmark.rates import Products, in_turns, peak_memory_gb
 from scripts.benchmark.train import signature
 from utils.checks import check_range
@@ -182,6 +181,8 @@ def agreement(ids: np.ndarray, expected: np.ndarray, lead: np.ndarray) -> dict[s
 
 def _products(captioner, posts: dict, ids: np.ndarray, ends: str) -> Products:
     """What greedy search needs: memories once, each written word once, each step's output."""
+    from scripts.benchmark.products import Product, csmn_memories, csmn_output, csmn_written
+
     places = captioner.word_slots
     length = np.minimum(posts["caption_length"] + 1, places) if ends == "planted" else places
     length = np.broadcast_to(length, len(ids))

@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
-from scripts.benchmark.products import Product
+if TYPE_CHECKING:
+    from scripts.benchmark.products import Product
 
 
 def seconds_of(action: Callable[[], object]) -> float:
@@ -60,7 +62,7 @@ class Products:
         dtype: of both factors.
     """
 
-    def __init__(self, products: Iterable[Product], dtype: str):
+    def __init__(self, products: Iterable["Product"], dtype: str):
         self.products, self.dtype = list(products), dtype
         self._seconds = {self._shape(product): [] for product in self.products}
 
@@ -78,7 +80,7 @@ class Products:
         """Multiplications and additions of all products."""
         return sum(product.flop for product in self.products)
 
-    def _shape(self, product: Product) -> tuple:
+    def _shape(self, product: "Product") -> tuple:
         return product.batch, product.rows, product.inner, product.columns, product.transposed
 
     def _time(self, shape: tuple) -> float:

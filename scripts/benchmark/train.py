@@ -12,7 +12,6 @@ import numpy as np
 from configuration import PRESETS, Preset, find_preset
 from model.configs import CSMNConfig
 from scripts.benchmark.made_up import FIRST_WORD, Sizes, choose_sizes, make_posts
-from scripts.benchmark.products import training_flop, training_products
 from scripts.benchmark.rates import Products, peak_memory_gb, seconds_of
 from utils.checks import check_range
 from utils.devices import make_strategy, quiet_tensorflow
@@ -203,6 +202,8 @@ def _rivals(options: Train, strategy, sizes: Sizes, ours: Training, posts) -> di
 
 def _times(options: Train, ours: Training, rivals: dict, posts) -> dict[str, float | int]:
     """Steps and products by turns; what is slower than ours by far, in some turns only."""
+    from scripts.benchmark.products import training_flop, training_products
+
     needed = [training_products(ours.captioner, batch) for batch in posts]
     products = Products(needed[0], ours.captioner.parameters.compute_dtype)
     seconds = {name: [] for name in ("ours", *rivals)}

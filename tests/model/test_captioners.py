@@ -157,7 +157,7 @@ def test_four_posts_are_learnt_by_heart(name):
     Separate tags cannot: their model does not know where in a caption it is.
     """
     room = {"hidden_dim": 32} if name in BASELINES else {"memory_dim": 48, "channels": 32}
-    model = make(name, **room, seed=3)  # some tiny starts have dead units
+    model = make(name, **room, seed=4)  # some tiny starts have dead units
     batch = make_batch(model, posts=4)
     # Each post has words of its own, twice none, and a full context: NoWO knows what it wrote by
     # nothing but where it looks.

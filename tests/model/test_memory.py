@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from model.memory import MemoryCNN, masked_softmax
+from model.memory import MemoryCNN, largest_sum, masked_softmax
 from model.parameters import Parameters
 
 
@@ -35,7 +35,7 @@ def test_the_factored_cnn_equals_convolving_the_attended_rows():
     rows = generator.normal(size=(b, s, d)).astype(np.float32)
     weights = generator.random((b, q, s)).astype(np.float32)
     weights[:, :, 6:] = 0
-    actual = cnn.combine(cnn.project(tf.constant(rows)), tf.constant(weights)).numpy()
+    actual = cnn.combine(cnn.arrange(cnn.project(tf.constant(rows))), tf.constant(weights)).numpy()
     for i in range(b):
         for j in range(q):
             attended = weights[i, j, :, np.newaxis] * rows[i]
@@ -55,3 +55,20 @@ def test_a_query_equal_to_one_slot_reads_that_slot():
     scores = tf.constant(addresses[2:3] @ addresses.T)
     weights = masked_softmax(scores, tf.ones([1, 6], tf.bool)).numpy()
     np.testing.assert_allclose(weights[0], np.eye(6)[2], atol=1e-6)
+
+
+def test_equal_windows_share_the_gradient_of_the_largest():
+    random = np.random.default_rng(0)
+    weights = tf.constant(random.normal(size=(3, 6, 2, 4)))
+    rows = random.normal(size=(3, 6, 2, 5))
+    rows[:, 3], rows[:, 5] = rows[:, 1], rows[:, 1]
+    weights = tf.concat([weights[:, :3], weights[:, 1:2], weights[:, 4:5], weights[:, 1:2]], 1)
+    rows, upstream = tf.constant(rows), tf.constant(random.normal(size=(3, 4, 5)))
+    found = []
+    for form in (largest_sum, lambda w, r: tf.reduce_max(tf.einsum("bphq,bphc->bpqc", w, r), 1)):
+        with tf.GradientTape() as tape:
+            tape.watch([weights, rows])
+            value = form(weights, rows)
+        found.append([value, *tape.gradient(value, [weights, rows], upstream)])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-12)
