@@ -11,6 +11,7 @@ import numpy as np
 
 from configuration import PRESETS, Preset, find_preset
 from model.configs import CSMNConfig
+from scripts.benchmark.disk import ratio_from_disk
 from scripts.benchmark.made_up import FIRST_WORD, Sizes, choose_sizes, make_posts
 from scripts.benchmark.rates import Products, peak_memory_gb, seconds_of
 from utils.checks import check_range
@@ -49,6 +50,8 @@ class Train:
     loss_steps: int = 0
     """With bfloat16: afterwards train this many steps from the same start in both precisions, and
     say how far apart the losses were."""
+    from_disk: bool = False
+    """Also time steps whose batches come from disk, through the loader."""
     num_gpus: int | None = None
     """1 for a GPU, 0 for the CPU; by default a GPU if there is one."""
     json: Path | None = None
@@ -96,6 +99,8 @@ def measure(options: Train) -> dict[str, float | int]:
     numbers |= _times(options, ours, rivals, posts)
     if "dense" in rivals:
         numbers |= differences(ours, rivals["dense"])
+    if options.from_disk:
+        numbers["ratio_from_disk"] = ratio_from_disk(strategy, sizes, ours.advance, ours.run)
     if options.loss_steps:
         numbers |= compare_losses(strategy, sizes, posts, options.loss_steps)
     return numbers
@@ -143,9 +148,13 @@ class Training:
         )
 
     def advance(self) -> float:
-        """One step; returns its loss when it is done."""
+        """One step on the next batch; returns its loss when it is done."""
+        return self.run(next(self._next))
+
+    def run(self, batch: dict[str, "tf.Tensor"]) -> float:
+        """One step on the given batch; returns its loss when it is done."""
         self._number += 1
-        return float(self.step(next(self._next), RATE, self._number)[0])
+        return float(self.step(batch, RATE, self._number)[0])
 
     @property
     def retraces(self) -> int:

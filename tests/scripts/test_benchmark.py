@@ -38,7 +38,8 @@ def test_training_is_timed_for_every_kind_of_captioner(monkeypatch, tmp_path, ca
 
 @pytest.mark.parametrize("more", [[], ["--spec", "released"]])
 def test_the_dense_form_computes_the_same(monkeypatch, tmp_path, more):
-    numbers = run(monkeypatch, tmp_path, "train", *SMALL, "--steps", "1", *more)
+    numbers = run(monkeypatch, tmp_path, "train", *SMALL, "--steps", "1", "--from_disk", *more)
+    assert numbers["ratio_from_disk"] > 0 and numbers["retraces"] == 0
     assert numbers["loss_difference"] < 1e-5 and numbers["gradient_difference"] < 1e-5
 
 
