@@ -157,7 +157,7 @@ def test_four_posts_are_learnt_by_heart(name):
     Separate tags cannot: their model does not know where in a caption it is.
     """
     room = {"hidden_dim": 32} if name in BASELINES else {"memory_dim": 48, "channels": 32}
-    model = make(name, **room, seed=4)  # some tiny starts have dead units
+    model = make(name, **room, seed=3)  # some tiny starts have dead units
     batch = make_batch(model, posts=4)
     # Each post has words of its own, twice none, and a full context: NoWO knows what it wrote by
     # nothing but where it looks.
@@ -169,9 +169,9 @@ def test_four_posts_are_learnt_by_heart(name):
 
     @tf.function(input_signature=[spec])
     def train(batch):
-        optimizer.apply(gradients_of(model, batch)[1], 0.005)
+        optimizer.apply(gradients_of(model, batch)[1], 0.003)  # more would kill units
 
-    for _ in range(250):
+    for _ in range(400):
         train(batch)
     total, count = cross_entropy(model.forward(batch))
     assert total / count < 0.05
