@@ -42,7 +42,7 @@ def block_width(size: int) -> int:
     (200, 200)
     """
     root = math.isqrt(size)
-    near = [w for w in range(max(1, root // 4), 4 * root + 1) if size % w == 0]
+    near = [w for w in range(max(2, root // 4), 4 * root + 1) if size % w == 0]
     return min(near, key=lambda w: abs(w - root)) if near else root
 
 

@@ -41,3 +41,49 @@ def test_bfloat16_is_near_and_has_weights_of_two_bytes(network, images):
     np.testing.assert_allclose(narrowed(images), expected, atol=0.03 * np.abs(expected).max())
     assert narrowed.get_layer("b_conv").kernel.dtype == "bfloat16"
     assert narrowed.get_layer("features_bn").moving_mean.dtype == "float32"
+
+
+def lonely(layers):
+    """`a_conv` and `a_bn` as `layers` joins them: from the input and the normalisation."""
+    keras.utils.set_random_seed(7)
+    inputs = keras.Input([5, 6, 4])
+    result = keras.Model(inputs, layers(inputs, keras.layers.BatchNormalization(name="a_bn")))
+    rng = np.random.default_rng(8)
+    result.set_weights([rng.uniform(0.3, 2, x.shape) for x in result.get_weights()])
+    return result
+
+
+def convolution(**options):
+    return keras.layers.Conv2D(4, 1, name="a_conv", **options)
+
+
+def read_twice(inputs, normalisation):
+    maps = convolution()(inputs)
+    return keras.layers.Add()([maps, normalisation(maps)])
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda x, normalisation: normalisation(convolution(use_bias=False)(x)),
+        lambda x, normalisation: normalisation(convolution(activation="relu")(x)),
+        lambda x, normalisation: convolution()(normalisation(x)),
+        lambda x, normalisation: normalisation(keras.layers.ReLU()(convolution()(x))),
+        read_twice,
+    ],
+    ids=["no bias", "activation", "before", "something between", "read twice"],
+)
+def test_a_normalisation_that_no_convolution_can_do_stays(layers):
+    network = lonely(layers)
+    images = np.random.default_rng(9).normal(size=[2, 5, 6, 4]).astype(np.float32)
+    copy = narrow(network, "float32")
+    assert "a_bn" in {layer.name for layer in copy.layers}
+    np.testing.assert_allclose(copy(images), network(images), rtol=1e-5, atol=1e-5)
+
+
+def test_outputs_are_narrow_but_those_of_a_normalisation_that_stayed():
+    images = np.zeros([1, 5, 6, 4], np.float32)
+    folded = lonely(lambda x, normalisation: normalisation(convolution()(x)))
+    stayed = lonely(lambda x, normalisation: normalisation(convolution(use_bias=False)(x)))
+    assert narrow(folded)(images).dtype == "bfloat16"
+    assert narrow(stayed)(images).dtype == "float32"
