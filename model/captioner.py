@@ -26,7 +26,7 @@ class Outputs(NamedTuple):
     Attributes:
         logits: [N, V], float32 or wider.
         targets: [N] int32.
-        index: [N, 2] int64, (post in the batch, step) of each row.
+        index: [N, 2] int64, (post in the batch, step) of each row; posts come in any order.
         attention: name of memory to [B, T, slots].
         penalty: what else is to be made small, summed over the posts; None for nothing.
     """

@@ -229,12 +229,9 @@ class CSMN:
         image, filled = self._image_memory(batch["image"]), self._user_filled(batch)
         posts = Posts(*image, user_place, filled, word_place, real)
         groups = [self._forward_group(distinct, group) for group in split_groups(posts)]
-        features = tf.concat([features for features, _ in groups], 0)
-        index, rank = original_places(real, order)
-        targets = tf.gather(targets[real], rank)
-        logits = self._predict(tf.gather(features, rank))
+        logits = self._predict(tf.concat([features for features, _ in groups], 0))
         attention = join_groups([attention for _, attention in groups], order)
-        return Outputs(logits, targets, index, attention)
+        return Outputs(logits, targets[real], original_places(real, order), attention)
 
     # ------------------------------------------------------------------ their parts
 
@@ -327,13 +324,11 @@ class CSMN:
             return state._replace(count=state.count + 1)
         address = self._hidden("W_ea", tokens)
         content = self.word_reader.project(self._hidden("W_ec", tokens))
-        posts, beams = (tf.range(size) for size in tf.unstack(tf.shape(tokens)))
-        place = tf.stack([*tf.meshgrid(posts, beams, indexing="ij"), state.count], -1)  # [B, K, 3]
-        put = tf.tensor_scatter_nd_update  # in place where nothing else holds the old memory
+        here = tf.range(self.word_slots) == state.count[:, :, tf.newaxis]  # [B, K, L]
         return State(
-            words=put(state.words, place, tokens),
-            addresses=put(state.addresses, place, address),
-            projected=put(state.projected, place, content),
+            words=tf.where(here, tokens[:, :, tf.newaxis], state.words),
+            addresses=tf.where(here[..., tf.newaxis], address[:, :, tf.newaxis], state.addresses),
+            projected=tf.where(here[..., tf.newaxis], content[:, :, tf.newaxis], state.projected),
             count=state.count + 1,
         )
 

@@ -85,7 +85,8 @@ def decode(
 
     loop = (tf.constant(0), search, results)
     shapes = tf.nest.map_structure(_any_batch, loop)
-    _, search, results = tf.while_loop(go_on, body, loop, shape_invariants=shapes)
+    with captioner.parameters.cast_once():
+        _, search, results = tf.while_loop(go_on, body, loop, shape_invariants=shapes)
     return _rank(_store(search, results), length_penalty)
 
 

@@ -47,18 +47,16 @@ def join_groups(groups: list[dict[str, tf.Tensor]], order: tf.Tensor) -> dict[st
     return {name: join([group[name] for group in groups]) for name in groups[0]}
 
 
-def original_places(real: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where real positions stand in the batch before `longest_first`.
+def original_places(real: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    """Where the real positions stand in the batch before `longest_first`.
 
     Args:
         real: [B, T] bool, in the order of `longest_first`.
         order: [B], its result.
 
     Returns:
-        (post, step) [N, 2] int64 of the real positions, ascending, and for each of them its rank
-        [N] among the real positions as `real` has them.
+        (post, step) [N, 2] int64, one after the other as `real` has them.
     """
     index = tf.where(real)
     post = tf.cast(tf.gather(order, index[:, 0]), tf.int64)
-    rank = tf.argsort(post, stable=True)
-    return tf.gather(tf.stack([post, index[:, 1]], 1), rank), rank
+    return tf.stack([post, index[:, 1]], 1)

@@ -123,15 +123,16 @@ def largest_sum(weights: tf.Tensor, rows: tf.Tensor):
     Returns:
         [B, Q, C]. Equal windows share its gradient, as in `tf.reduce_max`.
     """
-    largest = tf.reduce_max(tf.matmul(weights, rows, transpose_a=True), 1)
 
     def gradient(upstream):
-        sums = tf.matmul(weights, rows, transpose_a=True)  # [B, P, Q, C]
-        hits = tf.cast(sums == largest[:, tf.newaxis], sums.dtype)
+        # Without this, the sums would be those of before: equal operations are merged.
+        with tf.control_dependencies([upstream]):
+            sums = tf.matmul(weights, rows, transpose_a=True)  # [B, P, Q, C]
+        hits = tf.cast(sums == tf.reduce_max(sums, 1, keepdims=True), sums.dtype)
         hits *= (upstream / tf.reduce_sum(hits, 1))[:, tf.newaxis]
         return tf.matmul(rows, hits, transpose_b=True), tf.matmul(weights, hits)
 
-    return largest, gradient
+    return tf.reduce_max(tf.matmul(weights, rows, transpose_a=True), 1), gradient
 
 
 class SingleSlot:

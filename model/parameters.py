@@ -1,7 +1,8 @@
 """Named parameters: what a checkpoint stores, under the symbols of the paper."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,7 @@ class Parameters:
         self.dtype = tf.as_dtype(dtype)
         self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
         self.variables: dict[str, tf.Variable] = {}
+        self._cast: dict[str, tf.Tensor] | None = None
 
     def add_weight(self, name: str, shape: Sequence[int]) -> None:
         """Adds a matrix or filter, uniform in ±sqrt(3 / n) (section 4.3; the authors' initializer).
@@ -46,7 +48,19 @@ class Parameters:
 
     def __getitem__(self, name: str) -> tf.Tensor:
         """The value in the compute type."""
+        if self._cast is not None:
+            return self._cast[name]
         return tf.cast(self.variables[name], self.compute_dtype)
+
+    @contextmanager
+    def cast_once(self) -> Iterator[None]:
+        """Around a loop of the graph: casts what its body asks for before it, not at each step."""
+        # What nobody asks for is pruned from the graph.
+        self._cast = {name: self[name] for name in self.variables}
+        try:
+            yield
+        finally:
+            self._cast = None
 
     def dense(self, x: tf.Tensor, weight: str, bias: str | None = None) -> tf.Tensor:
         """`W x + b`, or `W x` without a bias: [..., in] to [..., out] for a weight [in, out]."""

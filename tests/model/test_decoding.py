@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from model.captioner import EOS, GO
 from model.decoding import decode, most_probable_words
+from model.parameters import Parameters
 from tests.model.captioners import make, make_batch, take
 
 
@@ -22,7 +23,7 @@ class TableCaptioner:
     def __init__(self, logits: np.ndarray, word_slots: int):
         self.logits = tf.constant(logits, tf.float32)
         self.vocab_size, self.word_slots = len(logits), word_slots
-        self.score_dtype = tf.float32
+        self.score_dtype, self.parameters = tf.float32, Parameters(0)
 
     def encode(self, batch):
         return batch["image"][:, 0]  # [B, V]
@@ -193,6 +194,19 @@ def test_separate_tags_are_the_most_probable_words_of_a_constant_query():
     model = make("nowo-noquery")
     batch = make_batch(model)
     words = most_probable_words(model, batch, 3)
-    logits = model.forward(batch).logits.numpy()[np.cumsum(batch["caption_length"] + 1) - 1]
+    outputs = model.forward(batch)
+    first = [
+        np.flatnonzero((outputs.index.numpy() == [post, 0]).all(1))[0] for post in range(len(words))
+    ]
+    logits = outputs.logits.numpy()[first]
     logits[:, :4] = -np.inf
     np.testing.assert_array_equal(words, np.argsort(-logits, 1)[:, :3])
+
+
+def test_weights_are_cast_before_the_loop_and_not_in_it():
+    model = make("p5", compute_dtype="bfloat16")
+    search = tf.function(lambda batch: decode(model, batch).ids)
+    library = search.get_concrete_function(make_batch(model)).graph.as_graph_def().library
+    (body,) = [f for f in library.function if "while_body" in f.signature.name]
+    kinds = [node.op for node in body.node_def]
+    assert "MatMul" in kinds and "ReadVariableOp" not in kinds

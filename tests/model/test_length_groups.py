@@ -39,14 +39,9 @@ def test_groups_of_different_lengths_join_in_the_order_of_the_batch():
     np.testing.assert_array_equal(joined, [[3, 0], [4, 0], [1, 2]])
 
 
-def test_places_and_ranks_bring_positions_back():
-    length = np.array([2, 4, 1, 4, 3], np.int32)
+def test_places_are_those_before_sorting():
+    length = np.array([2, 4, 1], np.int32)
     batch, order = longest_first({"caption_length": tf.constant(length)})
     real = tf.range(4) < batch["caption_length"][:, tf.newaxis]
-    index, rank = original_places(real, order)
-    expected = np.argwhere(np.arange(4) < length[:, None])
-    np.testing.assert_array_equal(index, expected)
-    # What was computed at the sorted places, (sorted post, step) each, comes out post by post.
-    computed = tf.gather(tf.where(real), rank).numpy()
-    np.testing.assert_array_equal(order.numpy()[computed[:, 0]], expected[:, 0])
-    np.testing.assert_array_equal(computed[:, 1], expected[:, 1])
+    index = original_places(real, order).numpy().tolist()
+    assert index == [[1, 0], [1, 1], [1, 2], [1, 3], [0, 0], [0, 1], [2, 0]]

@@ -72,3 +72,23 @@ def test_equal_windows_share_the_gradient_of_the_largest():
         found.append([value, *tape.gradient(value, [weights, rows], upstream)])
     for ours, expected in zip(*found, strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-12)
+
+
+def test_the_gradient_of_the_largest_computes_the_sums_again():
+    """Equal operations of a graph are merged, and then the sums would be kept."""
+    spec = [tf.TensorSpec([None, 6, 2, 4]), tf.TensorSpec([None, 6, 2, 5])]
+
+    @tf.function(input_signature=spec)
+    def gradients(weights, rows):
+        with tf.GradientTape() as tape:
+            tape.watch([weights, rows])
+            value = tf.square(largest_sum(weights, rows))
+        return tape.gradient(value, [weights, rows])
+
+    products = [
+        op
+        for op in gradients.get_concrete_function().graph.get_operations()
+        if op.type == "BatchMatMulV2" and op.inputs[0].name.startswith("weights")
+    ]
+    forward = [op for op in products if op.get_attr("adj_x")]
+    assert [bool(op.control_inputs) for op in forward] == [False, True]
