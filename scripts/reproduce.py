@@ -80,7 +80,7 @@ def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> 
         return options.seeds or (size.seeds_of(preset) if size else 1)
 
     runs = [run for table in tables for run in runs_of(table, seeds)]
-    return [make_job(run, options, size.sizes if size else None) for run in runs]
+    return [make_job(run, options, size.sizes_of(run.task) if size else None) for run in runs]
 
 
 def prepare_data(
@@ -118,7 +118,8 @@ def report(
         print(dataset_table.write_dataset_table(options.out, options.root, reported["table_1"]))
     for table in tables:
         numbers = reported[f"table_{table.number}"]
-        notes = notes_of(table, results, options, size.epochs if size else options.epochs)
+        epochs = size.epochs[table.task] if size else options.epochs
+        notes = notes_of(table, results, options, epochs)
         print(f"\n{write_results(options.out, table, results, numbers, notes)}")
 
 

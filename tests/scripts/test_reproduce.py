@@ -155,13 +155,15 @@ def test_chosen_splits_and_the_leak_are_what_is_trained():
 @pytest.mark.parametrize("size", [smoke.WHOLE, smoke.TINY])
 def test_train_takes_the_planned_flags(preset, size):
     run = Run(preset, "hashtag", "posts", "all", 2)
-    train_command, eval_command = make_job(run, Options(smoke=True), size.sizes).commands
+    train_command, eval_command = make_job(
+        run, Options(smoke=True), size.sizes_of("hashtag")
+    ).commands
     config = parse_config(list(train_command[3:]))
     assert (config.preset, config.data.task, config.data.split) == (preset, "hashtag", "posts")
     assert (config.data.context, config.train.seed) == ("all", 2)
     assert str(config.run_dir) == eval_command[4]
     if config.model.learns:
-        assert (config.train.epochs, config.train.num_gpus) == (size.epochs, 0)
+        assert (config.train.epochs, config.train.num_gpus) == (size.epochs["hashtag"], 0)
         assert getattr(config.model, "word_dim", None) in (12, 64)
 
 
