@@ -48,8 +48,8 @@ class Size:
 # Many users with few posts: what a model must learn here is to read any user's words. Few images:
 # those of one scene differ little, and features cost the time. Captions without written words or
 # image are learnt in about 1,500 steps at the paper's rate, so batches are small. For hashtags they
-# are larger: with 25 posts, as with twice the rate, one seed in three of CSMN-P5 got stuck (it never
-# learnt to begin).
+# are larger: with 25 posts, as with twice the rate, one seed in three of CSMN-P5 got stuck, and
+# never learnt to begin.
 WHOLE = Size(
     world="--users 320 --min_user_posts 30 --max_user_posts 40 --images 144 --heavy_posts 0 "
     "--few_users 0",
