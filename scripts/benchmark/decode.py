@@ -1,5 +1,6 @@
 """Times decoding: greedy beside the dense form, and beams beside greedy search."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -7,14 +8,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from configuration import PRESETS, Preset, find_preset
+from configuration import Preset, find_preset
 from model.configs import CSMNConfig
-from scripts.benchmark.made_up import FIRST_WORD, IMAGE_DIM, Sizes, choose_sizes, make_posts
+from scripts.benchmark.made_up import (
+    IMAGE_DIM,
+    Sizes,
+    check_method,
+    check_sizes,
+    choose_sizes,
+    make_posts,
+)
 from scripts.benchmark.rates import Products, in_turns, peak_memory_gb
 from scripts.benchmark.train import signature
 from utils.checks import check_range
 from utils.devices import make_strategy, quiet_tensorflow
-from utils.errors import UserError
 
 if TYPE_CHECKING:
     from model.captioner import Captioner
@@ -28,7 +35,7 @@ class Decode:
     """Times decoding of made-up posts, beside the dense form and bare matrix products."""
 
     preset: Preset = "csmn-p5"
-    """The method; the dense form is written down for CSMN."""
+    """The method; the dense form is written down for CSMN, not in bfloat16."""
     size: Literal["paper", "small"] = "paper"
     """The paper's sizes, or narrow layers for a first look."""
     spec: Literal["paper", "released"] | None = None
@@ -58,16 +65,11 @@ class Decode:
         Raises:
             UserError: names the flag.
         """
-        check_range("vocabulary", self.vocabulary, 2 * FIRST_WORD + 60)
-        for name in ("batch_size", "turns", "beam_size"):
+        check_method(self.preset, self.spec)
+        check_sizes(self.sizes())
+        for name in ("turns", "beam_size"):
             check_range(name, getattr(self, name), 1)
         check_range("num_gpus", self.num_gpus, 0, 1)
-        model = find_preset(self.preset).model
-        if not model.learns:
-            learning = ", ".join(name for name, config in PRESETS.items() if config.model.learns)
-            raise UserError(f"--preset {self.preset} learns nothing; choose one of: {learning}")
-        if self.spec and not isinstance(model, CSMNConfig):
-            raise UserError(f"--spec {self.spec} belongs to CSMN; --preset is {self.preset}")
 
     def sizes(self) -> Sizes:
         """What the flags ask for."""
@@ -92,35 +94,50 @@ def measure(options: Decode) -> dict[str, float | int]:
     batch = tf.nest.map_structure(tf.constant, posts)
     ours = _searcher(captioner, batch, options.beam_size, options.ends)
     ids = ours(batch).numpy()  # the first call compiles
-    numbers = {"peak_memory_gb": peak_memory_gb()}  # before rivals come
-    actions = {"ours": lambda: ours(batch).numpy()}
+    memory = peak_memory_gb()  # before rivals come
+    needed = Needed(captioner, posts, ids, options.ends) if _is_counted(options) else None
+    rivals, agreed = _rivals(options, captioner, batch, ids)
+    numbers = _times(options, lambda: ours(batch).numpy(), rivals, needed, len(ids))
+    retraces = ours.experimental_get_tracing_count() - 1  # 0 while `_searcher` gives a signature
+    return {"peak_memory_gb": memory} | agreed | numbers | {"retraces": retraces}
+
+
+def _is_counted(options: Decode) -> bool:
+    """Whether the search's products, and its dense form, are written down."""
+    return options.beam_size == 1 and isinstance(find_preset(options.preset).model, CSMNConfig)
+
+
+def _rivals(options: Decode, captioner: "Captioner", batch: dict, ids: np.ndarray):
+    """What is timed beside our search, compiled; and how the dense form's ids and ours agree."""
+    rivals, agreed = {}, {}
     if options.beam_size > 1:
         greedy = _searcher(captioner, batch, 1, options.ends)
-        actions["greedy"] = lambda: greedy(batch).numpy()
-    elif isinstance(sizes.model, CSMNConfig):
-        products = _products(captioner, posts, ids, options.ends)
-        actions["products"] = products.measure
-        if options.dense:
-            dense, agreement = _dense(captioner, batch, ids, options.ends)
-            actions["dense"] = lambda: dense(batch)[0].numpy()
-            numbers |= agreement
-    for action in list(actions.values())[1:]:
-        action()
+        rivals["greedy"] = lambda: greedy(batch).numpy()
+    elif options.dense and options.precision != "bfloat16" and _is_counted(options):
+        dense, agreed = _dense(captioner, batch, ids, options.ends)
+        rivals["dense"] = lambda: dense(batch)[0].numpy()
+    for rival in rivals.values():
+        rival()
+    return rivals, agreed
+
+
+def _times(
+    options: Decode, ours: Callable, rivals: dict, needed: "Needed | None", posts: int
+) -> dict[str, float]:
+    """Our search, its rivals and bare products by turns."""
+    actions = {"ours": ours} | ({"products": needed.products.measure} if needed else {}) | rivals
     seconds = in_turns(actions, options.turns, {"dense": DENSE_EVERY})
-    numbers |= {
-        "posts_per_second": len(ids) / seconds["ours"],
-        "seconds_per_batch": seconds["ours"],
-        "retraces": ours.experimental_get_tracing_count() - 1,
-    }
-    if "products" in actions:
+    numbers = {"posts_per_second": posts / seconds["ours"], "seconds_per_batch": seconds["ours"]}
+    if needed:
+        needed_seconds = needed.products.seconds()
         numbers |= {
-            "needed_gflop": products.flop() / 1e9,
-            "matmul_gflops": products.flop() / products.seconds() / 1e9,
-            "utilisation": products.seconds() / seconds["ours"],
+            "needed_gflop": needed.flop / 1e9,
+            "matmul_gflops": needed.products.flop() / needed_seconds / 1e9,
+            "utilisation": needed_seconds / seconds["ours"],
         }
-    if "dense" in actions:
+    if "dense" in rivals:
         numbers["ratio_to_dense"] = seconds["dense"] / seconds["ours"]
-    if "greedy" in actions:
+    if "greedy" in rivals:
         numbers["times_greedy"] = seconds["ours"] / seconds["greedy"]
     return numbers
 
@@ -170,30 +187,48 @@ def agreement(ids: np.ndarray, expected: np.ndarray, lead: np.ndarray) -> dict[s
         lead: [B, L], by how much the expected word was ahead of the second.
 
     Returns:
-        posts_that_differ, and those of them whose first difference was not undecided.
+        How many posts differ, and how many of them at first where the decision was not close.
     """
     apart = ids != expected
     differ = apart.any(1)
     first = lead[np.arange(len(ids)), apart.argmax(1)]
     wrong = differ & (first >= UNDECIDED)
-    return {"posts_that_differ": int(differ.sum()), "wrongly": int(wrong.sum())}
+    return {"posts_that_differ": int(differ.sum()), "posts_that_differ_wrongly": int(wrong.sum())}
 
 
-def _products(captioner, posts: dict, ids: np.ndarray, ends: str) -> Products:
-    """What greedy search needs: memories once, each written word once, each step's output."""
-    from scripts.benchmark.products import Product, csmn_memories, csmn_output, csmn_written
+class Needed:
+    """What greedy search needs: memories once, each written word once, each step's output.
 
-    places = captioner.word_slots
-    length = np.minimum(posts["caption_length"] + 1, places) if ends == "planted" else places
-    length = np.broadcast_to(length, len(ids))
-    needed = csmn_memories(captioner, len(ids), len(np.unique(posts["context"])))
-    needed += csmn_written(captioner, len(np.unique(ids)))
+    Attributes:
+        products: its matrix products.
+        flop: theirs, and that of equation (10) after its projections.
+    """
+
+    def __init__(self, captioner: "Captioner", posts: dict, ids: np.ndarray, ends: str):
+        from scripts.benchmark.products import combination_flop, written_slots
+
+        places = captioner.word_slots
+        targets = posts["caption_length"] + 1 if ends == "planted" else places
+        length = np.broadcast_to(np.minimum(targets, places), len(ids))
+        needed = _products(captioner, posts, ids, length)
+        self.products = Products(needed, captioner.parameters.compute_dtype)
+        combined = combination_flop(captioner, int(length.sum()), written_slots(length))
+        self.flop = self.products.flop() + combined
+
+
+def _products(captioner: "Captioner", posts: dict, ids: np.ndarray, length: np.ndarray) -> list:
+    """Products of a search that writes `length` [B] words and ends, of which `ids` [B, L] are."""
+    from model.captioner import GO
+    from scripts.benchmark.products import Product, csmn_images, csmn_output, csmn_words
+
+    needed = csmn_images(captioner, len(ids))
+    # What the last step writes is never looked at again.
+    before = ids[:, :-1][np.arange(ids.shape[1] - 1) < length[:, np.newaxis] - 1]
+    needed += csmn_words(captioner, np.unique(posts["context"]), np.union1d([GO], before))
     slots = captioner.image_slots + captioner.user_slots * captioner.user_context
-    for step in range(places):
+    for step in range(length.max()):
         writing = int((length > step).sum())
-        if not writing:
-            break
         filled = slots + (step + 1) * captioner.word_memory
         needed += csmn_output(captioner, writing)
         needed.append(Product(1, captioner.memory_dim, filled, batch=writing, transposed="second"))
-    return Products(needed, captioner.parameters.compute_dtype)
+    return needed

@@ -80,7 +80,7 @@ class DenseCSMN:
     def _query(self, tokens: tf.Tensor) -> tf.Tensor:
         """(8): [B, T] to [B, T, D]."""
         tokens = tokens if self.model.word_query else tf.fill(tf.shape(tokens), GO)
-        word = tf.gather(self.parameters["W_eb"], tokens)
+        word = self.parameters.rows("W_eb", tokens)
         if self.model.spec == "released":
             word = tf.nn.relu(self.parameters.dense(word, "W_h", "b_h"))
         return tf.nn.relu(self.parameters.dense(word, "W_q", "b_q"))
@@ -101,7 +101,7 @@ class DenseCSMN:
         return memories
 
     def _words(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        hidden = [tf.gather(self.parameters[f"W_e{kind}"], ids) for kind in "ac"]
+        hidden = [self.parameters.rows(f"W_e{kind}", ids) for kind in "ac"]
         return tuple(tf.nn.relu(self.parameters.dense(h, "W_h", "b_h")) for h in hidden)
 
     def _respond(self, query, memories, batch: Batch, written: tf.Tensor) -> tf.Tensor:

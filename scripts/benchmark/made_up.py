@@ -4,8 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from configuration import find_preset
-from model.configs import IMAGE_SLOTS, ModelConfig
+from configuration import PRESETS, find_preset
+from model.configs import IMAGE_SLOTS, CSMNConfig, ModelConfig
+from utils.checks import check_range
+from utils.errors import UserError
 
 IMAGE_DIM = 2048
 WORDS = 8.55  # of a caption, on average (Table 1)
@@ -60,10 +62,38 @@ def choose_sizes(
     if spec and spec != model.spec:
         model = replace(model, spec=spec)
     if size == "paper":
-        return Sizes(model, vocabulary or 40_000, given or batch_size)
+        return Sizes(model, _default(vocabulary, 40_000), _default(given, batch_size))
     names = {field.name for field in fields(model)}
     model = replace(model, **{name: width for name, width in SMALL.items() if name in names})
-    return Sizes(model, vocabulary or SMALL_VOCABULARY, given or SMALL_BATCH)
+    return Sizes(model, _default(vocabulary, SMALL_VOCABULARY), _default(given, SMALL_BATCH))
+
+
+def _default(given: int | None, usual: int) -> int:
+    return usual if given is None else given
+
+
+def check_method(preset: str, spec: str | None) -> None:
+    """Refuses a method that learns nothing, and a form that it does not have.
+
+    Raises:
+        UserError: names the flag.
+    """
+    model = find_preset(preset).model
+    if not model.learns:
+        learning = ", ".join(name for name, config in PRESETS.items() if config.model.learns)
+        raise UserError(f"--preset {preset} learns nothing; choose one of: {learning}")
+    if spec and not isinstance(model, CSMNConfig):
+        raise UserError(f"--spec {spec} belongs to CSMN; --preset is {preset}")
+
+
+def check_sizes(sizes: Sizes) -> None:
+    """Refuses a vocabulary without enough distinct words for a post's context, and an empty batch.
+
+    Raises:
+        UserError: names the flag.
+    """
+    check_range("vocabulary", sizes.vocabulary, 2 * FIRST_WORD + sizes.model.context_words)
+    check_range("batch_size", sizes.batch_size, 1)
 
 
 def make_posts(sizes: Sizes, seed: int = 0) -> dict[str, np.ndarray]:
@@ -73,7 +103,9 @@ def make_posts(sizes: Sizes, seed: int = 0) -> dict[str, np.ndarray]:
     length = np.clip(random.poisson(WORDS, posts), SHORTEST, min(LONGEST, width)).astype(np.int32)
     chance = word_frequencies(sizes.vocabulary - FIRST_WORD)
     caption = random.choice(len(chance), (posts, width), p=chance).astype(np.int32) + FIRST_WORD
-    image = np.abs(random.standard_normal((posts, slots, IMAGE_DIM), np.float32))
+    # As `data_loader.pipeline` has it where a model reads no image.
+    dim = IMAGE_DIM if slots else 1
+    image = np.abs(random.standard_normal((posts, slots, dim), np.float32))
     return {
         "image": image,
         "context": _contexts(random, chance, posts, model.context_words),

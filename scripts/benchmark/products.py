@@ -15,7 +15,7 @@ from model.attend_tell import AttendTell
 from model.captioner import GO, Captioner
 from model.csmn import CSMN
 from model.lstm import LSTM
-from model.memory import MemoryCNN, SingleSlot
+from model.memory import MemoryCNN, SingleSlot, WeightedSum
 from model.seq2seq import Seq2Seq
 from model.show_tell import ShowTell
 
@@ -26,7 +26,7 @@ class Product:
 
     Attributes:
         transposed: the factor that is stored the other way round: `first`, `second` or none.
-        learnt_input: False where the first factor is data, so that it needs no gradient.
+        learnt_first, learnt_second: False where the factor is data, which needs no gradient.
     """
 
     rows: int
@@ -35,7 +35,8 @@ class Product:
     batch: int = 1
     times: int = 1
     transposed: Literal["", "first", "second"] = ""
-    learnt_input: bool = True
+    learnt_first: bool = True
+    learnt_second: bool = True
 
     @property
     def flop(self) -> int:
@@ -48,9 +49,12 @@ class Product:
         The second factor's gradient sums over all times, so one product does it.
         """
         m, k, n = self.rows, self.inner, self.columns
-        if self.learnt_input:
+        if self.learnt_first:
             yield replace(self, inner=n, columns=k, transposed="second")
-        yield replace(self, rows=k, inner=m * self.times, columns=n, times=1, transposed="first")
+        if self.learnt_second:
+            yield replace(
+                self, rows=k, inner=m * self.times, columns=n, times=1, transposed="first"
+            )
 
 
 class Counts:
@@ -61,8 +65,8 @@ class Counts:
         targets: N, words and ends.
         steps: T, of the longest caption.
         rows: posts that are still being written, on average over the steps.
-        words: distinct words that were written before a target, GO too.
-        context: distinct words of the users.
+        written: [n], the distinct words that were written before a target, GO too.
+        context: [n], the distinct words of the users.
         context_length: [B].
         length: [B], targets of each post.
     """
@@ -74,9 +78,9 @@ class Counts:
         self.steps = int(self.length.max())
         self.rows = round(self.targets / self.steps)
         caption = np.asarray(batch["caption"])
-        self.words = len(np.union1d([GO], caption[caption > 0]))
+        self.written = np.union1d([GO], caption[caption > 0])
         context = np.asarray(batch["context"])
-        self.context = len(np.unique(context[context > 0]))
+        self.context = np.unique(context[context > 0])
 
 
 def training_products(captioner: Captioner, batch: dict[str, np.ndarray]) -> list[Product]:
@@ -103,26 +107,35 @@ def forward_products(captioner: Captioner, counts: Counts) -> list[Product]:
     raise TypeError(f"no products are written down for {type(captioner).__name__}")
 
 
-def csmn_memories(model: CSMN, posts: int, words: int) -> list[Product]:
-    """(1)-(5): the image memory of `posts`, the user memory of `words` distinct words."""
-    dim, products = model.memory_dim, []
-    if model.image_slots:
-        rows = posts * model.image_slots
-        image = Product(rows, model.image_dim, dim, learnt_input=False)
-        products += [image, image, *_projection(model.image_reader, rows, dim)]
-    if model.user_context:
-        products += _word_slots(model, model.user_reader, words)
-    return products
+def csmn_images(model: CSMN, posts: int) -> list[Product]:
+    """(1)-(3): the image memory of `posts`."""
+    rows = posts * model.image_slots
+    image = Product(rows, model.image_dim, model.memory_dim, learnt_first=False)
+    return [image, image, *_projection(model, model.image_reader, rows)] if rows else []
 
 
-def csmn_written(model: CSMN, words: int) -> list[Product]:
-    """(6)-(8): query, address and contents of distinct words before a target."""
-    released = model.spec == "released"
-    query = Product(words, model.word_dim, model.memory_dim)
-    products = [query, Product(words, model.memory_dim, model.memory_dim)] if released else [query]
-    if model.word_memory:
-        products += _word_slots(model, model.word_reader, words)
-    return products
+def csmn_words(model: CSMN, context: np.ndarray, written: np.ndarray) -> list[Product]:
+    """(4)-(8): both memories of words, and the queries.
+
+    A word has the same address and contents before their projection in either memory.
+
+    Args:
+        model: the model.
+        context: [n], the distinct words of the users.
+        written: [n], the distinct words before a target.
+    """
+    context = context if model.user_context else context[:0]
+    slots = written if model.word_memory else written[:0]
+    dim, either = model.memory_dim, len(np.union1d(context, slots))
+    hidden = [Product(either, model.word_dim, dim)] * 2 if either else []
+    queries = len(written) if model.word_query else 1
+    return [
+        *hidden,
+        *_projection(model, model.user_reader, len(context)),
+        *_projection(model, model.word_reader, len(slots)),
+        Product(queries, model.word_dim, dim),
+        *([Product(queries, dim, dim)] if model.spec == "released" else []),
+    ]
 
 
 def csmn_output(model: CSMN, targets: int) -> list[Product]:
@@ -132,69 +145,78 @@ def csmn_output(model: CSMN, targets: int) -> list[Product]:
 
 
 def combination_flop(model: CSMN, targets: int, written: int) -> int:
-    """(10) after the projections: weights times projections, no matrix product.
+    """(10) after the projections: every slot's taps, times its weight, added up.
+
+    Products of so few rows and columns that they are no part of `training_products`.
 
     Args:
         model: the model.
         targets: N.
-        written: filled slots of the word memory, summed over the targets.
+        written: filled slots of the word memory, were there one, summed over the targets.
     """
-    if not model.memory_cnn:
-        slots = targets * (model.image_slots + model.user_slots * model.user_context) + written
-        return 2 * slots * model.memory_dim
-    cells = targets * (model.image_slots if model.image_slots > 1 else 0)
-    users = targets * model.user_slots * model.user_context
-    taps = sum(model.windows) * model.channels
-    return 2 * taps * (cells + users + written * model.word_memory)
+    memories = [
+        (model.image_reader, targets * model.image_slots),
+        (model.user_reader, targets * model.user_slots),
+        (model.word_reader, written),
+    ]
+    adding = MemoryCNN | WeightedSum  # a single slot is only scaled
+    return sum(2 * n * r.projected_width for r, n in memories if isinstance(r, adding))
 
 
 def training_flop(captioner: Captioner, batch: dict[str, np.ndarray]) -> int:
-    """Three times the forward work."""
+    """Three times the forward work, though data needs no gradient: the usual count."""
     counts = Counts(batch)
     flop = sum(product.flop for product in forward_products(captioner, counts))
     if isinstance(captioner, CSMN):
-        written = int((counts.length * (counts.length + 1) // 2).sum())
-        flop += combination_flop(captioner, counts.targets, written)
+        flop += combination_flop(captioner, counts.targets, written_slots(counts.length))
     return 3 * flop
 
 
+def written_slots(length: np.ndarray) -> int:
+    """Filled slots of the word memory, summed over the targets of captions of `length` [B]."""
+    return int((length * (length + 1) // 2).sum())
+
+
 def _csmn(model: CSMN, counts: Counts) -> list[Product]:
-    slots = model.image_slots + model.user_slots * model.user_context
-    slots += round(counts.rows / counts.posts * counts.steps) * model.word_memory
     steps = round(counts.targets / counts.posts)
+    slots = model.image_slots + model.user_slots * model.user_context + steps * model.word_memory
     return [
-        *csmn_memories(model, counts.posts, counts.context),
-        *csmn_written(model, counts.words),
+        *csmn_images(model, counts.posts),
+        *csmn_words(model, counts.context, counts.written),
         Product(steps, model.memory_dim, slots, batch=counts.posts, transposed="second"),
         *csmn_output(model, counts.targets),
     ]
 
 
-def _word_slots(model: CSMN, reader, words: int) -> list[Product]:
-    hidden = Product(words, model.word_dim, model.memory_dim)
-    return [hidden, hidden, *_projection(reader, words, model.memory_dim)]
-
-
-def _projection(reader, rows: int, dim: int) -> list[Product]:
+def _projection(model: CSMN, reader, rows: int) -> list[Product]:
     """Contents to what the reader keeps of them; a sum of rows keeps them as they are."""
     if isinstance(reader, SingleSlot):
-        return [Product(rows, dim, reader.width)]
-    return [Product(rows, dim, reader.projected_width)] if isinstance(reader, MemoryCNN) else []
+        return [Product(rows, model.memory_dim, reader.width)]
+    if isinstance(reader, MemoryCNN):
+        return [Product(rows, model.memory_dim, reader.projected_width)]
+    return []
 
 
-def _lstm(layer: LSTM, inputs: int, rows: int, targets: int, steps: int) -> list[Product]:
-    """The inputs at once, the recurrence step by step."""
+def _lstm(layer: LSTM, inputs: int, width: int, rows: int, steps: int) -> list[Product]:
+    """All inputs at once, the recurrence step by step.
+
+    Args:
+        layer: the layer.
+        inputs: how many there are; words count once each.
+        width: of an input.
+        rows: sequences, on average over the steps.
+        steps: of the longest sequence.
+    """
     gates = 4 * layer.hidden_dim
-    return [
-        Product(targets, inputs, gates),
-        Product(rows, layer.hidden_dim, gates, times=steps),
-    ]
+    return [Product(inputs, width, gates), Product(rows, layer.hidden_dim, gates, times=steps)]
 
 
 def _show_tell(model: ShowTell, counts: Counts) -> list[Product]:
-    layer = _lstm(model.lstm, model.word_dim, counts.rows, counts.targets, counts.steps)
+    # Dropout makes every occurrence of a word another input.
+    inputs = counts.targets if model.dropout else len(counts.written)
+    layer = _lstm(model.lstm, inputs, model.word_dim, counts.rows, counts.steps)
     return [
-        Product(counts.posts, model.image_dim, model.word_dim, learnt_input=False),
+        Product(counts.posts, model.image_dim, model.word_dim, learnt_first=False),
         Product(counts.posts, model.word_dim, 4 * model.hidden_dim),
         *layer,
         Product(counts.targets, model.hidden_dim, model.vocab_size),
@@ -204,15 +226,15 @@ def _show_tell(model: ShowTell, counts: Counts) -> list[Product]:
 def _attend_tell(model: AttendTell, counts: Counts) -> list[Product]:
     rows, times, cells = counts.rows, counts.steps, model.image_slots
     hidden, attention = model.hidden_dim, model.attention_dim
-    initial = Product(counts.posts, model.image_dim, hidden, learnt_input=False)
+    initial = Product(counts.posts, model.image_dim, hidden, learnt_first=False)
     return [
         initial,
         initial,
-        Product(counts.posts * cells, model.image_dim, attention, learnt_input=False),
-        *_lstm(model.lstm, model.word_dim, rows, counts.targets, times),
+        Product(counts.posts * cells, model.image_dim, attention, learnt_first=False),
+        *_lstm(model.lstm, len(counts.written), model.word_dim, rows, times),
         Product(rows, hidden, attention, times=times),
         Product(rows * cells, attention, 1, times=times),
-        Product(1, cells, model.image_dim, batch=rows, times=times),
+        Product(1, cells, model.image_dim, batch=rows, times=times, learnt_second=False),
         Product(rows, model.image_dim, 4 * hidden, times=times),
         Product(counts.targets, hidden, model.word_dim),
         Product(counts.targets, model.image_dim, model.word_dim),
@@ -223,11 +245,13 @@ def _attend_tell(model: AttendTell, counts: Counts) -> list[Product]:
 def _seq2seq(model: Seq2Seq, counts: Counts) -> list[Product]:
     hidden, rows, times = model.hidden_dim, counts.rows, counts.steps
     read, longest = int(counts.context_length.sum()), int(counts.context_length.max())
-    products, inputs = [], model.word_dim
+    reading = round(read / max(longest, 1))
+    # The first layers read words, the others what the layer below says at each place.
+    inputs, width, products = (len(counts.context), len(counts.written)), model.word_dim, []
     for encoder, decoder in zip(model.encoder, model.decoder, strict=True):
-        products += _lstm(encoder, inputs, round(read / max(longest, 1)), read, longest)
-        products += _lstm(decoder, inputs, rows, counts.targets, times)
-        inputs = hidden
+        products += _lstm(encoder, inputs[0], width, reading, longest)
+        products += _lstm(decoder, inputs[1], width, rows, times)
+        inputs, width = (read, counts.targets), hidden
     context = round(read / counts.posts)
     return [
         *products,
