@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from configuration import PRESETS
 from model.csmn import CSMN
@@ -16,6 +15,7 @@ from scripts.benchmark.decode import Needed, agreement
 from scripts.benchmark.made_up import choose_sizes, make_posts, word_frequencies
 from scripts.benchmark.products import Product, training_flop, training_products
 from tests.model.captioners import CELLS, IMAGE, USER, A, C, D, E, H, V, make
+from utils.devices import make_strategy
 from utils.errors import UserError
 
 SMALL = ["--size", "small", "--vocabulary", "131", "--batch_size", "5", "--num_gpus", "0"]
@@ -62,7 +62,7 @@ def test_steps_from_disk_do_the_work_of_those_from_memory(monkeypatch):
         return len(seen)  # as if it were the time
 
     sizes = choose_sizes("csmn-p5", "small", 5, vocabulary=131, given=3)
-    ratio = disk.ratio_from_disk(tf.distribute.get_strategy(), sizes, step)
+    ratio = disk.ratio_from_disk(make_strategy(0), sizes, step)
     blocks = np.reshape(seen, [2 * disk.BLOCKS, disk.BLOCK, 3])
     assert (blocks == blocks[0]).all() and len(np.unique(blocks[0])) == 3 * disk.BLOCK
     # Of blocks of 8 steps, by turns, the last 4 count.
@@ -72,10 +72,10 @@ def test_steps_from_disk_do_the_work_of_those_from_memory(monkeypatch):
 
 def test_dense_steps_clip_where_ours_do(monkeypatch):
     sizes = choose_sizes("csmn-p5", "small", 5, vocabulary=131, given=3, spec="released")
-    ours = train.Training(tf.distribute.get_strategy(), sizes, "float32", [make_posts(sizes)])
+    ours = train.Training(make_strategy(0), sizes, "float32", [make_posts(sizes)])
     norms = []
     monkeypatch.setattr(ours.optimizer, "apply", lambda *args: norms.append(args[2]))
-    train.DenseTraining(tf.distribute.get_strategy(), ours).advance()
+    train.DenseTraining(make_strategy(0), ours).advance()
     assert norms == [100.0]
 
 
