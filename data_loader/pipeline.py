@@ -249,11 +249,13 @@ def make_dataset(
     reader, order = posts.reader, tf.constant(order, tf.int64)
 
     def read(bound: tf.Tensor) -> list[tf.Tensor]:
+        """Gathers the posts from `bound[0]` to `bound[1]` of the order, features as bits."""
         rows = order[bound[0] : bound[1]]
         # A pure function of the rows: without `stateful=False` every run would seed it anew.
         return tf.numpy_function(reader.read, [rows], reader.kinds, stateful=False)
 
     def widen(bits: tf.Tensor, *arrays: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The batch by name, its features [B, slots, dim] in float32."""
         image = tf.cast(tf.bitcast(bits, tf.float16), tf.float32)
         return {
             name: tf.ensure_shape(array, spec.shape)

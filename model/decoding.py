@@ -203,6 +203,7 @@ def _release(search: _Search, results: Hypotheses) -> tuple[_Search, Hypotheses]
     left = tf.math.count_nonzero(writing, dtype=tf.int32)
 
     def shrink():
+        """The posts that are still being written; the others' captions go to the results."""
         places = tf.where(writing)[:, 0]
         smaller = tf.nest.map_structure(lambda x: tf.gather(x, places), search)
         return smaller, _store(search, results)

@@ -39,6 +39,7 @@ def join_groups(groups: list[dict[str, tf.Tensor]], order: tf.Tensor) -> dict[st
     back = tf.argsort(order)
 
     def join(parts: list[tf.Tensor]) -> tf.Tensor:
+        """[b, t, X] of each group to [B, T, X], zero behind each group's own longest."""
         steps = tf.shape(parts[0])[1]
         missing = [[[0, 0], [0, steps - tf.shape(part)[1]], [0, 0]] for part in parts]
         padded = [tf.pad(part, pad) for part, pad in zip(parts, missing, strict=True)]

@@ -125,6 +125,7 @@ def largest_sum(weights: tf.Tensor, rows: tf.Tensor):
     """
 
     def gradient(upstream):
+        """[B, Q, C] to the gradients of `weights` and `rows`."""
         # Without this, the sums would be those of before: equal operations are merged.
         with tf.control_dependencies([upstream]):
             sums = tf.matmul(weights, rows, transpose_a=True)  # [B, P, Q, C]

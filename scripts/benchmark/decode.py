@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from configuration import Preset, find_preset
+from configuration import find_preset
 from model.configs import CSMNConfig
-from scripts.benchmark.made_up import (
-    IMAGE_DIM,
-    Sizes,
-    check_method,
-    check_sizes,
-    choose_sizes,
-    make_posts,
-)
+from scripts.benchmark.made_up import IMAGE_DIM, make_posts
+from scripts.benchmark.model_options import ModelOptions
 from scripts.benchmark.rates import Products, in_turns, peak_memory_gb
 from scripts.benchmark.train import signature
 from utils.checks import check_range
@@ -31,51 +25,27 @@ DENSE_EVERY = 3  # turns
 
 
 @dataclass(frozen=True)
-class Decode:
+class Decode(ModelOptions):
     """Times decoding of made-up posts, beside the dense form and bare matrix products."""
 
-    preset: Preset = "csmn-p5"
-    """The method; the dense form is written down for CSMN, not in bfloat16."""
-    size: Literal["paper", "small"] = "paper"
-    """The paper's sizes, or narrow layers for a first look."""
-    spec: Literal["paper", "released"] | None = None
-    """CSMN by the equations, or by the authors' code."""
-    precision: Literal["float32", "bfloat16", "float64"] = "float32"
-    """Of the mathematics."""
     beam_size: int = 1
     """Beams; more than one is measured beside greedy search."""
     ends: Literal["never", "planted"] = "never"
     """Captions fill all places, or end at lengths like the paper's."""
-    vocabulary: int | None = None
-    """V; the paper has 40,000 for captions and 60,000 for hashtags."""
-    batch_size: int | None = None
-    """Posts that are decoded together; by default 500."""
     turns: int = 5
     """Batches that are timed, after one to warm up."""
     dense: bool = True
     """Also time the dense form."""
-    num_gpus: int | None = None
-    """1 for a GPU, 0 for the CPU; by default a GPU if there is one."""
     json: Path | None = None
     """Also write the numbers to this file."""
 
-    def check(self) -> None:
-        """Refuses what cannot be timed.
+    paper_batch = 500
 
-        Raises:
-            UserError: names the flag.
-        """
-        check_method(self.preset, self.spec)
-        check_sizes(self.sizes())
+    def check(self) -> None:
+        """See `ModelOptions.check`."""
+        super().check()
         for name in ("turns", "beam_size"):
             check_range(name, getattr(self, name), 1)
-        check_range("num_gpus", self.num_gpus, 0, 1)
-
-    def sizes(self) -> Sizes:
-        """What the flags ask for."""
-        return choose_sizes(
-            self.preset, self.size, 500, self.vocabulary, self.batch_size, self.spec
-        )
 
 
 def measure(options: Decode) -> dict[str, float | int]:

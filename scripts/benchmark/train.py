@@ -6,20 +6,14 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configuration import Preset
 from model.configs import CSMNConfig
 from scripts.benchmark.disk import ratio_from_disk
-from scripts.benchmark.made_up import (
-    Sizes,
-    check_method,
-    check_sizes,
-    choose_sizes,
-    make_posts,
-)
+from scripts.benchmark.made_up import Sizes, make_posts
+from scripts.benchmark.model_options import ModelOptions
 from scripts.benchmark.rates import Products, peak_memory_gb, seconds_of
 from utils.checks import check_range
 from utils.devices import make_strategy, quiet_tensorflow
@@ -35,21 +29,9 @@ RELEASED_CLIP_NORM = 100.0
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(ModelOptions):
     """Times training steps on made-up posts, beside the dense form and bare matrix products."""
 
-    preset: Preset = "csmn-p5"
-    """The method; the dense form is written down for CSMN in float32."""
-    size: Literal["paper", "small"] = "paper"
-    """The paper's sizes, or narrow layers for a first look."""
-    spec: Literal["paper", "released"] | None = None
-    """CSMN by the equations, or by the authors' code."""
-    precision: Literal["float32", "bfloat16", "float64"] = "float32"
-    """Of the mathematics. bfloat16 is measured beside float32."""
-    vocabulary: int | None = None
-    """V; the paper has 40,000 for captions and 60,000 for hashtags."""
-    batch_size: int | None = None
-    """Posts per step; by default 200."""
     steps: int = 7
     """Steps that are timed, after three to warm up."""
     dense_steps: int = 3
@@ -59,31 +41,19 @@ class Train:
     say how far apart the losses were."""
     from_disk: bool = False
     """Also time steps whose batches come from disk, through the loader."""
-    num_gpus: int | None = None
-    """1 for a GPU, 0 for the CPU; by default a GPU if there is one."""
     json: Path | None = None
     """Also write the numbers to this file."""
 
-    def check(self) -> None:
-        """Refuses what cannot be timed.
+    paper_batch = 200
 
-        Raises:
-            UserError: names the flag.
-        """
-        check_method(self.preset, self.spec)
-        check_sizes(self.sizes())
+    def check(self) -> None:
+        """See `ModelOptions.check`."""
+        super().check()
         check_range("steps", self.steps, 1)
         check_range("dense_steps", self.dense_steps, 0)
         check_range("loss_steps", self.loss_steps, 0)
-        check_range("num_gpus", self.num_gpus, 0, 1)
         if self.loss_steps and self.precision != "bfloat16":
             raise UserError("--loss_steps compares with float32: use --precision bfloat16")
-
-    def sizes(self) -> Sizes:
-        """What the flags ask for."""
-        return choose_sizes(
-            self.preset, self.size, 200, self.vocabulary, self.batch_size, self.spec
-        )
 
 
 def measure(options: Train) -> dict[str, float | int]:

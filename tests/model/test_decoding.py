@@ -206,7 +206,7 @@ def test_separate_tags_are_the_most_probable_words_of_a_constant_query():
 def test_weights_are_cast_before_the_loop_and_not_in_it():
     model = make("p5", compute_dtype="bfloat16")
     search = tf.function(lambda batch: decode(model, batch).ids)
-    library = search.get_concrete_function(make_batch(model)).graph.as_graph_def().library
-    (body,) = [f for f in library.function if "while_body" in f.signature.name]
+    graph = search.get_concrete_function(make_batch(model)).graph.as_graph_def()
+    (body,) = [f for f in graph.library.function if "while_body" in f.signature.name]
     kinds = [node.op for node in body.node_def]
     assert "MatMul" in kinds and "ReadVariableOp" not in kinds
