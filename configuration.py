@@ -4,21 +4,26 @@ Precedence is preset, then flags. The result is resolved once; `eval` reads it b
 """
 
 import dataclasses
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from model.configs import (
+    AlexNetConfig,
     AttendTellConfig,
+    CharRNNConfig,
     CSMNConfig,
     ModelConfig,
     NearestConfig,
     Seq2SeqConfig,
+    ShowAttendConfig,
+    ShowTellCNNConfig,
     ShowTellConfig,
+    SoftAttentionConfig,
 )
+from model.decoding_options import LARGEST_SEED, DecodingOptions
 from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.errors import UserError
@@ -27,7 +32,7 @@ from utils.metrics.java import TIMEOUT
 
 Task = Literal["caption", "hashtag"]
 Split = Literal["users", "posts", "shipped"]
-UserContext = Literal["others", "previous", "all"]
+UserContext = Literal["others", "previous", "all", "none"]
 Precision = Literal["float32", "bfloat16", "float64"]
 # Spelled out, so that --help lists them; a test holds them to `PRESETS`.
 Preset = Literal[
@@ -47,9 +52,15 @@ Preset = Literal[
     "1nn-im",
     "1nn-usr",
     "1nn-usrim",
+    "diya-resnet",
+    "diya-resnext",
+    "diya-look-back",
+    "diya-resnext-look-back",
+    "soft-attention",
+    "show-tell-cnn",
+    "alexnet",
+    "char-rnn",
 ]
-
-LARGEST_SEED = 2**31 - 1  # TensorFlow's stateless random operations take int32 here
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,8 @@ class DataConfig:
     split: Split = "users"
     """How training and test posts were divided; shipped for InstaPIC's and YFCC's own splits."""
     context: UserContext = "others"
-    """Which posts of a user make the user's words; all includes the predicted post (the leak)."""
+    """Which posts of a user make the user's words; all includes the predicted post (the leak), none
+    is for data without users."""
     extractor: str | None = None
     """Image features to use, such as resnet101; by default the only ones there are."""
 
@@ -81,7 +93,9 @@ class TrainConfig:
     epochs: int = 20
     """Times that every training post is seen."""
     learning_rate: float = 0.001
-    """Adam's rate in the first epoch."""
+    """The optimizer's rate in the first epoch."""
+    optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
+    """How gradients become steps; SGD has Nesterov's momentum."""
     learning_rate_decay: float | None = None
     """Factor on the rate; by default 1/1.2 (paper) or 0.8 (released)."""
     decay_every: int | None = None
@@ -98,6 +112,13 @@ class TrainConfig:
     """Decides initial values and the order of posts."""
     init_from: Path | None = None
     """A TensorFlow 1 checkpoint of the released code, to start from its weights."""
+    word_vectors: Path | None = None
+    """Word vectors in fastText's text format, to start the embedding from."""
+    select_by: Literal["loss", "score"] = "loss"
+    """What the best checkpoint is best in: validation loss, or BLEU-1 (hashtags: F1) of captions
+    written for the validation posts."""
+    patience: int | None = None
+    """End training after so many epochs without a better checkpoint; by default never."""
     keep_checkpoints: int = 1
     """Checkpoints to keep besides the best and the last."""
     checkpoint_every: int = 1000
@@ -136,79 +157,6 @@ class Config:
 
 
 @dataclass(frozen=True)
-class DecodingOptions:
-    """How captions are written; defaults are the paper's."""
-
-    beam_size: int = 1
-    """Beams; 1 is the paper's greedy search."""
-    length_penalty: float = 0.0
-    """Beams are ranked by log probability / length ** length_penalty."""
-    sample: bool = False
-    """Draw each word by its probability instead of taking the best."""
-    temperature: float = 1.0
-    """Of the sampling, divides the logits: lower is safer, higher is bolder."""
-    seed: int = 0
-    """Of the sampling."""
-    tags_per_post: int | None = None
-    """Tags predicted without a word query; by default the mean number of the training posts."""
-
-    def search(self) -> dict[str, Any]:
-        """The arguments of `model.decoding.decode`."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k != "tags_per_post"}
-
-    def check(self) -> None:
-        """Refuses impossible values, and flags that would change nothing.
-
-        Raises:
-            UserError: names the flag.
-        """
-        check_range("beam_size", self.beam_size, 1)
-        check_range("tags_per_post", self.tags_per_post, 1)
-        check_range("seed", self.seed, 0, LARGEST_SEED)
-        check_positive("temperature", self.temperature)
-        if not math.isfinite(self.length_penalty):
-            raise UserError(f"--length_penalty is {self.length_penalty}; expected a number")
-        if self.sample and self.beam_size > 1:
-            raise UserError("--sample draws one caption per post: leave out --beam_size")
-        if self.length_penalty and self.beam_size == 1:
-            raise UserError("--length_penalty ranks beams: give --beam_size with it")
-        if not self.sample and (self.seed or self.temperature != 1):
-            raise UserError("--seed and --temperature are those of sampling: give --sample too")
-
-    def refuse(self, reason: str) -> None:
-        """Refuses flags of a sequence search where there is none.
-
-        Raises:
-            UserError: names the flags that were given.
-        """
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}
-        given = [f"--{name}" for name, v in self.search().items() if v != defaults[name]]
-        if given:
-            raise UserError(f"{reason}, and searches no sequence; leave out {', '.join(given)}")
-
-    def separate_tags(self, model: ModelConfig, known: int, mean: float) -> int | None:
-        """How many hashtags a model without a word query predicts; None for all other models.
-
-        Args:
-            model: the run's.
-            known: words in the vocabulary besides the special ones.
-            mean: words per training post.
-
-        Raises:
-            UserError: a flag that this model has no use for, or more tags than there are.
-        """
-        if not model.learns:
-            self.refuse("this method answers with training posts")
-        if model.word_query:
-            if self.tags_per_post is not None:
-                raise UserError("--tags_per_post is for models without a word query: leave it out")
-            return None
-        self.refuse("this model has no word query: it predicts its most probable tags")
-        check_range("tags_per_post", self.tags_per_post, 1, known)
-        return self.tags_per_post or min(known, max(1, round(mean)))
-
-
-@dataclass(frozen=True)
 class EvalConfig:
     """Decodes a subset with a trained run and scores it."""
 
@@ -237,27 +185,53 @@ class EvalConfig:
     """Evaluate only this many posts, evenly spread."""
 
 
-PRESETS = {
-    name: Config(preset=name, model=model)
-    for name, model in {
-        "csmn-p5": CSMNConfig(),
-        "csmn-r5c": CSMNConfig(image_memory="res5c"),
-        "csmn-nocnn-p5": CSMNConfig(memory_cnn=False),
-        "csmn-nouc-p5": CSMNConfig(user_context=False),
-        "csmn-nowo-p5": CSMNConfig(word_memory=False),
-        "csmn-w20-p5": CSMNConfig(user_words=20),
-        "csmn-w80-p5": CSMNConfig(user_words=80),
-        "csmn-w100-p5": CSMNConfig(user_words=100),
-        "csmn-separate-p5": CSMNConfig(word_query=False),
-        "csmn-noim": CSMNConfig(image_memory="none"),
-        "seq2seq": Seq2SeqConfig(),
-        "show-tell": ShowTellConfig(),
-        "attend-tell": AttendTellConfig(),
-        "1nn-im": NearestConfig(nearest="image"),
-        "1nn-usr": NearestConfig(nearest="user"),
-        "1nn-usrim": NearestConfig(nearest="user_image"),
-    }.items()
+# The related systems' data sets come with a split and without users; their rates do not fall.
+_SHIPPED = DataConfig(split="shipped", context="none")
+_KOREAN = TrainConfig(
+    batch_size=32, epochs=40, learning_rate=5e-4, learning_rate_decay=1.0, select_by="score"
+)
+_HASHTAGS = dataclasses.replace(_KOREAN, batch_size=64, learning_rate=1e-3)
+
+
+def _korean(extractor: str, look_back: bool = False) -> Config:
+    data = dataclasses.replace(_SHIPPED, extractor=extractor)
+    return Config(data=data, model=ShowAttendConfig(look_back=look_back), train=_KOREAN)
+
+
+def _hashtags(extractor: str, model: ModelConfig, **changes) -> Config:
+    data = dataclasses.replace(_SHIPPED, task="hashtag", extractor=extractor)
+    return Config(data=data, model=model, train=dataclasses.replace(_HASHTAGS, **changes))
+
+
+_METHODS = {
+    "csmn-p5": Config(model=CSMNConfig()),
+    "csmn-r5c": Config(model=CSMNConfig(image_memory="res5c")),
+    "csmn-nocnn-p5": Config(model=CSMNConfig(memory_cnn=False)),
+    "csmn-nouc-p5": Config(model=CSMNConfig(user_context=False)),
+    "csmn-nowo-p5": Config(model=CSMNConfig(word_memory=False)),
+    "csmn-w20-p5": Config(model=CSMNConfig(user_words=20)),
+    "csmn-w80-p5": Config(model=CSMNConfig(user_words=80)),
+    "csmn-w100-p5": Config(model=CSMNConfig(user_words=100)),
+    "csmn-separate-p5": Config(model=CSMNConfig(word_query=False)),
+    "csmn-noim": Config(model=CSMNConfig(image_memory="none")),
+    "seq2seq": Config(model=Seq2SeqConfig()),
+    "show-tell": Config(model=ShowTellConfig()),
+    "attend-tell": Config(model=AttendTellConfig()),
+    "1nn-im": Config(model=NearestConfig(nearest="image")),
+    "1nn-usr": Config(model=NearestConfig(nearest="user")),
+    "1nn-usrim": Config(model=NearestConfig(nearest="user_image")),
+    "diya-resnet": _korean("resnet101"),
+    "diya-resnext": _korean("resnext101_32x8d"),
+    "diya-look-back": _korean("resnet101", look_back=True),
+    "diya-resnext-look-back": _korean("resnext101_32x8d", look_back=True),
+    "soft-attention": _hashtags("inception_v3", SoftAttentionConfig()),
+    "show-tell-cnn": _hashtags("resnet152", ShowTellCNNConfig(), batch_size=128),
+    "alexnet": _hashtags(
+        "pixels", AlexNetConfig(), batch_size=1024, optimizer="sgd", learning_rate=0.1
+    ),
+    "char-rnn": Config(model=CharRNNConfig(), train=TrainConfig(learning_rate_decay=1.0)),
 }
+PRESETS = {name: dataclasses.replace(found, preset=name) for name, found in _METHODS.items()}
 
 
 def find_preset(name: str) -> Config:
@@ -301,6 +275,16 @@ def resolve(config: Config) -> Config:
     )
 
 
+_AT_LEAST_1 = (
+    "batch_size",
+    "epochs",
+    "decay_every",
+    "checkpoint_every",
+    "report_every",
+    "patience",
+)
+
+
 def check(config: Config) -> None:
     """Refuses values that cannot work.
 
@@ -309,7 +293,7 @@ def check(config: Config) -> None:
     """
     model, train = config.model, config.train
     model.check()
-    for name in ("batch_size", "epochs", "decay_every", "checkpoint_every", "report_every"):
+    for name in _AT_LEAST_1:
         check_range(name, getattr(train, name), 1)
     check_range("keep_checkpoints", train.keep_checkpoints, 0)
     check_range("seed", train.seed, 0, LARGEST_SEED)

@@ -7,7 +7,17 @@ from typing import get_args
 import pytest
 
 from configuration import PRESETS, Config, Preset, parse_config
-from model.configs import AttendTellConfig, NearestConfig, Seq2SeqConfig, ShowTellConfig
+from model.configs import (
+    AlexNetConfig,
+    AttendTellConfig,
+    CharRNNConfig,
+    NearestConfig,
+    Seq2SeqConfig,
+    ShowAttendConfig,
+    ShowTellCNNConfig,
+    ShowTellConfig,
+    SoftAttentionConfig,
+)
 from utils.errors import UserError
 
 # Each preset and all in which it differs from the paper's CSMN-P5 (Table 2 and section 4.3).
@@ -32,16 +42,47 @@ BASELINES = {
     "1nn-usr": NearestConfig(nearest="user", user_words=60),
     "1nn-usrim": NearestConfig(nearest="user_image", user_words=60),
 }
+_KOREAN = {"hidden_dim": 512, "attention_dim": 512, "word_dim": 300, "dropout": 0.5}
+# The related systems (related work of the README): A.3 to A.5, C.3 to C.5 and C.7.
+RELATED = {
+    "diya-resnet": ShowAttendConfig(**_KOREAN),
+    "diya-resnext": ShowAttendConfig(**_KOREAN),
+    "diya-look-back": ShowAttendConfig(look_back=True, **_KOREAN),
+    "diya-resnext-look-back": ShowAttendConfig(look_back=True, **_KOREAN),
+    "soft-attention": SoftAttentionConfig(cell="gru", hidden_dim=512, word_dim=256),
+    "show-tell-cnn": ShowTellCNNConfig(layers=2, hidden_dim=512, word_dim=256),
+    "alexnet": AlexNetConfig(head="softmax", dropout=0.4, tags_per_post=3),
+    "char-rnn": CharRNNConfig(layers=2, hidden_dim=1024, char_dim=1024, window=500),
+}
 
 
 def test_help_lists_every_preset():
-    assert list(get_args(Preset)) == list(PRESETS) == [*DIFFERENCES, *BASELINES]
+    assert list(get_args(Preset)) == list(PRESETS) == [*DIFFERENCES, *BASELINES, *RELATED]
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_is_set_as_the_paper_says(name):
+@pytest.mark.parametrize("name", [*BASELINES, *RELATED])
+def test_a_method_is_set_as_its_paper_says(name):
     config = parse_config(["--preset", name])
-    assert config.preset == name and config.model == BASELINES[name]
+    assert config.preset == name and config.model == {**BASELINES, **RELATED}[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "extractor", "batch", "rate"),
+    [
+        ("diya-resnet", "resnet101", 32, 5e-4),
+        ("diya-look-back", "resnet101", 32, 5e-4),
+        ("diya-resnext-look-back", "resnext101_32x8d", 32, 5e-4),
+        ("soft-attention", "inception_v3", 64, 1e-3),
+        ("show-tell-cnn", "resnet152", 128, 1e-3),
+        ("alexnet", "pixels", 1024, 0.1),
+    ],
+)
+def test_related_systems_bring_their_data_and_rates(name, extractor, batch, rate):
+    config = parse_config(["--preset", name])
+    data, train = config.data, config.train
+    assert (data.split, data.context, data.extractor) == ("shipped", "none", extractor)
+    assert (train.batch_size, train.epochs, train.learning_rate) == (batch, 40, rate)
+    assert (train.learning_rate_decay, train.select_by) == (1.0, "score")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +187,12 @@ def test_the_run_folder_is_named_after_what_it_trains():
         ("--preset attend-tell --attention_penalty -1", "--attention_penalty is -1.0"),
         ("--preset attend-tell --word_slots 1", "--word_slots is 1; expected at least 2"),
         ("--preset 1nn-usr --user_words 0", "--user_words is 0; expected at least 1"),
+        ("--patience 0", "--patience is 0; expected at least 1"),
+        ("--preset diya-resnet --joint_weight 2", "give --predict_forward with it"),
+        ("--preset diya-resnet --predict_forward --joint_weight -1", "--joint_weight is -1.0"),
+        ("--preset soft-attention --cell lstm --legacy_stateless_gru", "leave out --cell lstm"),
+        ("--preset alexnet --tags_per_post 0", "--tags_per_post is 0; expected at least 1"),
+        ("--preset char-rnn --window 0", "--window is 0; expected at least 1"),
         ("--released_mask_bug", "belongs to --spec released"),
         ("--preset seq2seq --init_from c", "give --spec released too"),
         ("--image_memory none --no_user_context --no_word_memory", "no memory is left"),

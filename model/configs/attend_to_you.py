@@ -1,46 +1,14 @@
-"""What each captioner can be told, one dataclass per method; imports no TensorFlow.
-
-`configuration.py` makes flags of the fields of the chosen preset's class, so that every method has
-its own flags and no others; `model/build.py` makes constructor arguments of them.
-"""
+"""The methods of Attend to You: CSMN with its ablations, and the baselines of section 5.2."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
+from model.configs.method import ImageLayer, Method, check_share, check_sizes
 from utils.checks import check_range
 from utils.errors import UserError
 
-ImageLayer = Literal["pool5", "res5c", "none"]
-IMAGE_SLOTS = {"pool5": 1, "res5c": 49, "none": 0}
 WIDEST_WINDOW = 5  # of the memory CNN: a memory that it reads has as many slots at least
-
-
-class Method:
-    """What the rest of the project asks of every method's settings.
-
-    Attributes:
-        image_layer: features that a post must have, or none.
-        word_slots: L, the longest caption with the symbol that begins it.
-        context_words: U, the words that a post's user brings.
-        spec: which batches and which loss: `released` follows the authors' code.
-        learns: False for a method that only searches.
-        word_query: False for separate tag generation, which writes no sequence.
-    """
-
-    image_layer: str = "none"
-    word_slots: int = 16
-    context_words: int = 0
-    spec: str = "paper"
-    learns: bool = True
-    word_query: bool = True
-
-    def check(self) -> None:
-        """Refuses values that cannot work.
-
-        Raises:
-            UserError: names the flag, its value and what it may be.
-        """
 
 
 @dataclass(frozen=True)
@@ -124,7 +92,7 @@ class Seq2SeqConfig(Method):
 
     def check(self) -> None:
         """See `Method.check`."""
-        _check_sizes(self, "user_words", "layers", "hidden_dim", "word_dim")
+        check_sizes(self, "user_words", "layers", "hidden_dim", "word_dim")
 
 
 @dataclass(frozen=True)
@@ -143,10 +111,8 @@ class ShowTellConfig(Method):
 
     def check(self) -> None:
         """See `Method.check`."""
-        _check_sizes(self, "hidden_dim", "word_dim")
-        check_range("dropout", self.dropout, 0)
-        if not self.dropout < 1:
-            raise UserError(f"--dropout is {self.dropout}; expected less than 1")
+        check_sizes(self, "hidden_dim", "word_dim")
+        check_share("dropout", self.dropout)
 
 
 @dataclass(frozen=True)
@@ -167,7 +133,7 @@ class AttendTellConfig(Method):
 
     def check(self) -> None:
         """See `Method.check`."""
-        _check_sizes(self, "hidden_dim", "attention_dim", "word_dim")
+        check_sizes(self, "hidden_dim", "attention_dim", "word_dim")
         if not 0 <= self.attention_penalty < math.inf:
             raise UserError(f"--attention_penalty is {self.attention_penalty}; expected 0 or more")
 
@@ -195,13 +161,3 @@ class NearestConfig(Method):
     def check(self) -> None:
         """See `Method.check`."""
         check_range("user_words", self.user_words, 1)
-
-
-def _check_sizes(config: Method, *names: str) -> None:
-    for name in names:
-        check_range(name, getattr(config, name), 1)
-    # A caption of word_slots 1 would be its first symbol alone.
-    check_range("word_slots", config.word_slots, 2)
-
-
-ModelConfig = CSMNConfig | Seq2SeqConfig | ShowTellConfig | AttendTellConfig | NearestConfig

@@ -1,0 +1,100 @@
+"""The methods of the hashtag-to-story system: three hashtag predictors and a character model."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from model.configs.method import Method, check_share, check_sizes
+from utils.checks import check_range
+from utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class SoftAttentionConfig(Method):
+    """Soft attention over the 8 x 8 cells of Inception v3."""
+
+    cell: Literal["gru", "lstm"] = "gru"
+    """The recurrent unit: the authors' code has a GRU, their text an LSTM."""
+    legacy_stateless_gru: bool = False
+    """The GRU forgets its state at every step, as in the authors' code."""
+    hidden_dim: int = 512
+    """Units of the recurrent layer, and of the attention."""
+    word_dim: int = 256
+    """Width of tag embeddings, and of the cells as the attention reads them."""
+    attention_penalty: float = 1.0
+    """Weight of the doubly stochastic penalty; 0 in the authors' code."""
+    word_slots: int = 12
+    """Most tags, with the symbol that begins them."""
+    image_layer = "mixed10"
+
+    def check(self) -> None:
+        """See `Method.check`."""
+        check_sizes(self, "hidden_dim", "word_dim")
+        if not 0 <= self.attention_penalty < math.inf:
+            raise UserError(f"--attention_penalty is {self.attention_penalty}; expected 0 or more")
+        if self.legacy_stateless_gru and self.cell != "gru":
+            raise UserError("--legacy_stateless_gru is a GRU: leave out --cell lstm")
+
+
+@dataclass(frozen=True)
+class ShowTellCNNConfig(Method):
+    """The image as the first word of a two-layer LSTM."""
+
+    layers: int = 2
+    """LSTM layers."""
+    hidden_dim: int = 512
+    """Units of each LSTM layer."""
+    word_dim: int = 256
+    """Width of tag embeddings, and of the image as a word."""
+    word_slots: int = 20
+    """Most tags, with the symbol that begins them."""
+    image_layer = "pool5"
+
+    def check(self) -> None:
+        """See `Method.check`."""
+        check_sizes(self, "layers", "hidden_dim", "word_dim")
+
+
+@dataclass(frozen=True)
+class AlexNetConfig(Method):
+    """AlexNet as a multi-label classifier, learnt from pixels; it writes no sequence."""
+
+    head: Literal["softmax", "sigmoid"] = "softmax"
+    """Tags share one distribution, as in the authors' code, or each is decided by itself."""
+    dropout: float = 0.4
+    """Share of the fully connected layers that is left out in training."""
+    tags_per_post: int = 3
+    """Tags predicted for a picture."""
+    word_slots: int = 12
+    """Most tags of a post that are learnt, and one more."""
+    image_layer = "rgb227"
+    word_query = False
+
+    def check(self) -> None:
+        """See `Method.check`."""
+        check_sizes(self)
+        check_share("dropout", self.dropout)
+        check_range("tags_per_post", self.tags_per_post, 1)
+
+
+@dataclass(frozen=True)
+class CharRNNConfig(Method):
+    """A character-level language model, which writes stories."""
+
+    layers: int = 2
+    """LSTM layers."""
+    hidden_dim: int = 1024
+    """Units of each LSTM layer."""
+    char_dim: int = 1024
+    """Width of character embeddings."""
+    window: int = 500
+    """Characters that are learnt at a time."""
+
+    @property
+    def word_slots(self) -> int:
+        """Characters of a window, with the symbol that begins it."""
+        return self.window + 1
+
+    def check(self) -> None:
+        """See `Method.check`."""
+        check_sizes(self, "layers", "hidden_dim", "char_dim", "window")

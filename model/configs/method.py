@@ -1,0 +1,70 @@
+"""What every method's settings have in common."""
+
+from typing import Literal
+
+from utils.checks import check_range
+from utils.errors import UserError
+
+ImageLayer = Literal["pool5", "res5c", "none"]  # of CSMN and its baselines
+# Features of a picture by the names of the networks' layers: how many rows of numbers.
+IMAGE_SLOTS = {
+    "none": 0,
+    "pool5": 1,  # ResNet: the mean of res5c
+    "res5c": 7 * 7,
+    "res4": 14 * 14,
+    "pool3": 1,  # Inception v3: the mean of mixed10
+    "mixed10": 8 * 8,
+    "rgb227": 227 * 227,  # the picture itself
+}
+
+
+class Method:
+    """What the rest of the project asks of every method's settings.
+
+    Attributes:
+        image_layer: features that a post must have, or none.
+        word_slots: L, the longest caption with the symbol that begins it.
+        context_words: U, the words that a post's user brings.
+        spec: which batches and which loss: `released` follows the authors' code.
+        learns: False for a method that only searches.
+        word_query: False for separate tag generation, which writes no sequence.
+        tags_per_post: then, how many tags are predicted; None for the training posts' mean.
+    """
+
+    image_layer: str = "none"
+    word_slots: int = 16
+    context_words: int = 0
+    spec: str = "paper"
+    learns: bool = True
+    word_query: bool = True
+    tags_per_post: int | None = None
+
+    def check(self) -> None:
+        """Refuses values that cannot work.
+
+        Raises:
+            UserError: names the flag, its value and what it may be.
+        """
+
+
+def check_sizes(config: Method, *names: str) -> None:
+    """Refuses sizes below 1, and captions without room for a word.
+
+    Raises:
+        UserError: names the flag.
+    """
+    for name in names:
+        check_range(name, getattr(config, name), 1)
+    # A caption of word_slots 1 would be its first symbol alone.
+    check_range("word_slots", config.word_slots, 2)
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuses what is not in [0, 1), such as a share of numbers that dropout leaves out.
+
+    Raises:
+        UserError: names the flag.
+    """
+    check_range(name, value, 0)
+    if not value < 1:
+        raise UserError(f"--{name} is {value}; expected less than 1")
