@@ -6,7 +6,9 @@ Example:
 
 The file has one JSON object per line, `{"id", "prediction", "references": [...]}`; other fields are
 ignored. Captions get BLEU, METEOR, ROUGE-L and CIDEr, number for number as coco-caption computes
-them; hashtags (blank-separated) get F1.
+them, and with --tokenizer none also means over sentences, for languages other than English.
+Hashtags (blank-separated) get F1, the scores of ranks and those of sequences; a field `ranking` has
+a method's most probable tags, where it predicts fewer.
 """
 
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ class Options:
     """What the predictions are: sentences, or hashtags with blanks between them."""
     tokenizer: Tokenizer = "ptb_emoji"
     """How captions become words: ptb_emoji is coco-caption's tokenizer (ptb) with emoji spelled as
-    words, which it would drop; none takes what stands between blanks. Unused for hashtags."""
+    words, which it would drop; none takes what stands between blanks (Korean ...), and adds scores
+    averaged over sentences. Unused for hashtags."""
     json: Path | None = None
     """Also write the metrics to this file."""
     java_timeout: float = TIMEOUT

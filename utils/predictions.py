@@ -56,7 +56,8 @@ def read_predictions(path: str | Path) -> list[dict[str, Any]]:
     Returns:
         One dict per line, in the file's order: `id` (string or integer, each once), `prediction`
         (string), `references` (list of at least one string), and whatever else the line has
-        (`user`, `image`). Hashtags are strings of tags between blanks, without `#`.
+        (`user`, `image`). Hashtags are strings of tags between blanks, without `#`; `ranking` is
+        such a string of the most probable ones, where a method ranks all tags.
 
     Raises:
         UserError: no such file, no rows, or a line that is not such a row.
@@ -122,6 +123,8 @@ def _problem(row: Any) -> str:
         return f'"id" is {row["id"]!r:.60}, not a string or an integer'
     if not isinstance(row["prediction"], str):
         return f'"prediction" is {row["prediction"]!r:.60}, not a string'
+    if not isinstance(row.get("ranking", ""), str):
+        return f'"ranking" is {row["ranking"]!r:.60}, not a string'
     return _references_problem(row["references"])
 
 

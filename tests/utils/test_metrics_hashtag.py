@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
@@ -9,8 +11,23 @@ from utils.metrics import HASHTAG_METRICS, hashtag_details, score_hashtags
 
 def test_one_post_by_hand():
     scores = score_hashtags([["sun", "sea"]], [["sea", "sand", "fun"]])
+    penalty = math.exp(1 - 3 / 2)
     assert scores == pytest.approx(
         {
+            "precision_at_1": 0.0,
+            "recall_at_5": 1 / 3,
+            "accuracy_at_5": 1.0,
+            "hit_rate": 1.0,
+            "predicted_tags": 2.0,
+            "Bleu_1_sentence": penalty / 2,
+            "Bleu_2_sentence": 0.0,
+            "ROUGE_1_precision": 1 / 2,
+            "ROUGE_1_recall": 1 / 3,
+            "ROUGE_1_F1": 2 / 5,
+            "ROUGE_L_precision": 1 / 2,
+            "ROUGE_L_recall": 1 / 3,
+            "ROUGE_L_F1": 2 / 5,
+            "ROUGE_L_betaPR": (1 + 2.25) / 6 / (1 / 3 + 2.25 / 2),
             "F1": 2 / 5,
             "macro_precision": 1 / 2,
             "macro_recall": 1 / 3,
@@ -45,11 +62,56 @@ def test_an_empty_side_scores_nothing_and_is_noted():
     assert scores.notes == [
         "2 of 4 rows have no predicted tag and score 0",
         "2 of 4 rows have no true tag and score 0",
+        "2 of 4 rows have references without words and are left out of the means over sentences",
     ]
 
 
 def test_only_empty_sides_are_zero_and_not_an_error():
     assert set(hashtag_details([[]], [[]]).corpus.values()) == {0.0}
+
+
+def test_micro_f1_is_that_of_the_micro_precision_and_recall():
+    """The Korean system's README: P = .2595 and R = .1274 make F1 = .1709."""
+    hits, predicted, true = (80, 20), (345, 40), (725, 60)  # of two posts
+    predictions = [[f"t{n}" for n in range(count)] for count in predicted]
+    references = [
+        [*(f"t{n}" for n in range(hit)), *(f"other{n}" for n in range(count - hit))]
+        for hit, count in zip(hits, true, strict=True)
+    ]
+    scores = score_hashtags(predictions, references)
+    assert scores["micro_precision"] == 100 / 385 == pytest.approx(0.2595, abs=3e-4)
+    assert scores["micro_recall"] == 100 / 785 == pytest.approx(0.1274, abs=5e-5)
+    assert scores["micro_F1"] == pytest.approx(0.1709, abs=5e-5)
+    assert scores["F1"] == pytest.approx((160 / 1070 + 40 / 100) / 2)
+
+
+def test_ranks_as_harrison_defines_them():
+    """The first tag, the share of the truth in the first five, any hit in the first five."""
+    predictions = ["a b c d e f".split(), "x #B b y".split(), ["x"], []]
+    references = ["b f e g".split(), ["b", "y"], ["a"], ["a", "b", "c"]]
+    scores = hashtag_details(predictions, references)
+    assert scores.rows["precision_at_1"].tolist() == [0, 0, 0, 0]
+    assert scores.rows["recall_at_5"] == pytest.approx([2 / 4, 1, 0, 0])  # f is the sixth
+    assert scores.rows["accuracy_at_5"].tolist() == [1, 1, 0, 0]
+    assert scores.rows["predicted_tags"].tolist() == [6, 3, 1, 0]
+    assert scores.corpus["recall_at_5"] == pytest.approx(1.5 / 4)
+    assert hashtag_details(predictions, [["f"]] * 4).corpus["hit_rate"] == 1 / 4
+    assert hashtag_details(predictions, [["f"]] * 4).corpus["accuracy_at_5"] == 0
+
+
+def test_a_ranking_of_all_tags_is_scored_beside_a_shorter_prediction():
+    ranking = ["a", "b", "c", "d", "e", "f"]
+    scores = hashtag_details([["a"]], [["e", "f", "a"]], [ranking]).corpus
+    assert scores["precision_at_1"] == 1.0 and scores["recall_at_5"] == pytest.approx(2 / 3)
+    assert scores["predicted_tags"] == 1 and scores["macro_recall"] == pytest.approx(1 / 3)
+    with pytest.raises(UserError, match="1 predictions but 2 references"):
+        hashtag_details([["a"], ["b"]], [["a"], ["b"]], [ranking])
+
+
+def test_sequences_count_each_tag_once_and_in_order():
+    scores = hashtag_details([["#Sea", "sea", "sun", "_UNK"]], [["sun", "sea", "_UNK"]]).corpus
+    assert scores["Bleu_1_sentence"] == scores["ROUGE_1_precision"] == pytest.approx(2 / 3)
+    assert scores["ROUGE_L_precision"] == pytest.approx(1 / 3)
 
 
 def test_unknown_is_a_tag_but_no_hit():

@@ -25,6 +25,11 @@ class Scores(NamedTuple):
             warnings.warn(note, stacklevel=3)
         return self.corpus
 
+    def joined(self, other: "Scores") -> "Scores":
+        """These and other scores of the same rows."""
+        notes = [*self.notes, *other.notes]
+        return Scores(self.corpus | other.corpus, self.rows | other.rows, notes)
+
 
 def count_note(wanted: np.ndarray | list[bool], what: str) -> list[str]:
     """A note that counts the rows that are marked, or no note where none is.

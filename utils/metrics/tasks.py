@@ -3,10 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from utils.metrics.caption import Tokenizer, score_details
+from utils.metrics.caption import Tokenizer, score_details, tokenize_sides
 from utils.metrics.hashtag import hashtag_details
 from utils.metrics.java import TIMEOUT
 from utils.metrics.scores import Scores
+from utils.metrics.sentence import sentence_details
+
+# How posts were cut into words that coco-caption's English tokenizer would cut once more.
+ALREADY_WORDS = ("korean", "whitespace")
+
+
+def fitting_tokenizer(words_by: str | None) -> Tokenizer:
+    """The tokenizer for scores of posts whose words were made by a view's tokenizer."""
+    return "none" if words_by in ALREADY_WORDS else "ptb_emoji"
 
 
 def score_rows(
@@ -17,6 +26,10 @@ def score_rows(
 ) -> Scores:
     """Scores rows of predictions.jsonl; the references of a post's hashtags are joined.
 
+    Captions whose words are taken as they are (`none`) get `sentence_details` too: the scores for
+    languages other than English, where METEOR's stemmer and synonyms reach nothing. A row of
+    hashtags may have a `ranking`, for the scores of ranks.
+
     Args:
         rows: as `utils.predictions.read_predictions` returns them.
         task: what the predictions are.
@@ -25,6 +38,14 @@ def score_rows(
     predictions = [row["prediction"] for row in rows]
     references = [row["references"] for row in rows]
     if task == "hashtag":
+        rankings = [row.get("ranking", row["prediction"]).split() for row in rows]
         truth = [" ".join(texts).split() for texts in references]
-        return hashtag_details([text.split() for text in predictions], truth)
-    return score_details(predictions, references, tokenizer, timeout)
+        return hashtag_details([text.split() for text in predictions], truth, rankings)
+    scores = score_details(predictions, references, tokenizer, timeout)
+    return scores.joined(_by_sentence(predictions, references)) if tokenizer == "none" else scores
+
+
+def _by_sentence(predictions: list[str], references: list[list[str]]) -> Scores:
+    guesses, truths = tokenize_sides(predictions, references, "none", TIMEOUT)
+    words = [[text.split() for text in texts] for texts in truths]
+    return sentence_details([text.split() for text in guesses], words)
