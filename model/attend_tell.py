@@ -16,8 +16,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
+from model.losses import doubly_stochastic
 from model.lstm import LSTM, LSTMState, unfold
-from model.memory import masked_softmax
+from model.memory import additive_attention
 from model.parameters import Parameters
 
 
@@ -142,7 +143,7 @@ class AttendTell:
         real = real[:, :steps]
         index = tf.where(real)  # [N, 2]
         logits = self._predict(*(tf.gather_nd(tensor, index) for tensor in (words, hidden, seen)))
-        penalty = self._penalty(attention, real)
+        penalty = self.attention_penalty * doubly_stochastic(attention, real)  # (14)
         return Outputs(logits, tf.gather_nd(targets, index), index, {"image": attention}, penalty)
 
     # ------------------------------------------------------------------ their parts
@@ -169,19 +170,11 @@ class AttendTell:
 
     def _attend(self, hidden: tf.Tensor, context: Context) -> tf.Tensor:
         """(4)-(6): [B, K, H] to [B, K, I]."""
-        query = self.parameters.dense(hidden, "W_s")[:, :, tf.newaxis]  # [B, K, 1, A]
-        energies = tf.tanh(context.keys[:, tf.newaxis] + query)  # [B, K, I, A]
-        scores = self.parameters.dense(energies, "w")[..., 0]
-        return masked_softmax(scores, tf.ones_like(scores, tf.bool))
+        query = self.parameters.dense(hidden, "W_s")  # [B, K, A]
+        return additive_attention(context.keys, query, self.parameters["w"])
 
     def _predict(self, words: tf.Tensor, hidden: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
         """(7) before the softmax: [..., V], in float32 at least."""
         read = self.parameters.dense(hidden, "L_h") + self.parameters.dense(seen, "L_z")
         logits = self.parameters.dense(words + read, "L_o", "b_f")
         return tf.cast(logits, self.score_dtype)
-
-    def _penalty(self, attention: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-        """(14), summed over the posts: every place shall be looked at once in total."""
-        attention = tf.cast(attention, self.score_dtype)
-        total = tf.reduce_sum(tf.where(real[:, :, tf.newaxis], attention, 0), 1)  # [B, I]
-        return self.attention_penalty * tf.reduce_sum(tf.square(1 - total))

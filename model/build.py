@@ -11,10 +11,12 @@ from model.configs import (
     ModelConfig,
     Seq2SeqConfig,
     ShowTellConfig,
+    SoftAttentionConfig,
 )
 from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
 from model.show_tell import ShowTell
+from model.soft_attention import SoftAttention
 
 
 def build_captioner(
@@ -47,8 +49,9 @@ def build_captioner(
         case ShowTellConfig():
             return ShowTell(image_dim=image_dim, **_others(settings), **common)
         case AttendTellConfig():
-            slots = IMAGE_SLOTS[settings.image_layer]
-            return AttendTell(image_dim=image_dim, image_slots=slots, **_others(settings), **common)
+            return AttendTell(**_cells(settings, image_dim), **_others(settings), **common)
+        case SoftAttentionConfig():
+            return SoftAttention(**_cells(settings, image_dim), **_others(settings), **common)
         case Seq2SeqConfig():
             fields = _others(settings)
             return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)
@@ -60,6 +63,11 @@ def _csmn_arguments(settings: CSMNConfig) -> dict:
     slots = IMAGE_SLOTS[fields.pop("image_memory")]
     fields |= {"image_slots": slots, "user_slots": fields.pop("user_words")}
     return fields | {"word_memory": settings.remembers_words}
+
+
+def _cells(settings: ModelConfig, image_dim: int) -> dict:
+    """Width and number of the features of a layer that has many."""
+    return {"image_dim": image_dim, "image_slots": IMAGE_SLOTS[settings.image_layer]}
 
 
 def _others(settings: ModelConfig) -> dict:

@@ -11,6 +11,21 @@ def cross_entropy(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype)
 
 
+def doubly_stochastic(attention: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """`sum_i (1 - sum_t alpha_ti)^2`, summed over the posts: every place looked at once in all.
+
+    Xu et al., 2015, equation (14), before its lambda.
+
+    Args:
+        attention: [B, T, I], summed in float32 at least.
+        real: [B, T] bool; steps that are not real count for nothing.
+    """
+    if attention.dtype != tf.float64:
+        attention = tf.cast(attention, tf.float32)
+    total = tf.reduce_sum(tf.where(real[:, :, tf.newaxis], attention, 0), 1)  # [B, I]
+    return tf.reduce_sum(tf.square(1 - total))
+
+
 def longest(outputs: Outputs) -> tf.Tensor:
     """T_max of the batch, EOS included; 0 for an empty one."""
     return tf.reduce_max(tf.concat([outputs.index[:, 1] + 1, [0]], 0))

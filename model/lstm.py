@@ -44,10 +44,11 @@ class LSTM:
         forget_bias: float = 1.0,
     ):
         self.parameters, self.name, self.hidden_dim = parameters, name, hidden_dim
-        parameters.add_weight(f"W_{name}_x", [input_dim, 4 * hidden_dim])
-        parameters.add_weight(f"W_{name}_h", [hidden_dim, 4 * hidden_dim])
+        self.projected_dim = 4 * hidden_dim
+        parameters.add_weight(f"W_{name}_x", [input_dim, self.projected_dim])
+        parameters.add_weight(f"W_{name}_h", [hidden_dim, self.projected_dim])
         start = np.repeat([0.0, forget_bias, 0.0, 0.0], hidden_dim)
-        parameters.add_bias(f"b_{name}", [4 * hidden_dim], start)
+        parameters.add_bias(f"b_{name}", [self.projected_dim], start)
 
     def zeros(self, lead: list) -> LSTMState:
         """The state before a sequence, [*lead, H]."""

@@ -5,7 +5,7 @@ projected through all filter taps once (`project`, D wide), and each step only s
 projections (`combine`, C wide). The numbers are those of convolving the scaled rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -37,6 +37,30 @@ def masked_softmax(scores: tf.Tensor, filled: tf.Tensor) -> tf.Tensor:
     exponent = tf.where(filled, exponent, tf.zeros_like(exponent))
     total = tf.reduce_sum(exponent, -1, keepdims=True)
     return tf.cast(tf.math.divide_no_nan(exponent, total), scores.dtype)
+
+
+def additive_attention(
+    keys: tf.Tensor,
+    query: tf.Tensor,
+    vector: tf.Tensor,
+    filled: tf.Tensor | None = None,
+    activation: Callable[[tf.Tensor], tf.Tensor] = tf.tanh,
+) -> tf.Tensor:
+    """Softmax over slots of `v^T tanh(k_i + q)` (Bahdanau et al., 2015).
+
+    Args:
+        keys: [B, S, A], what of the scores depends on the slots alone.
+        query: [B, K, A], what depends on the step.
+        vector: [A, 1], v.
+        filled: bool, broadcastable to [B, K, S]; None where all slots are.
+        activation: instead of tanh.
+
+    Returns:
+        [B, K, S], zero in empty slots.
+    """
+    energies = activation(keys[:, tf.newaxis] + query[:, :, tf.newaxis])  # [B, K, S, A]
+    scores = tf.tensordot(energies, vector, 1)[..., 0]
+    return masked_softmax(scores, tf.ones_like(scores, tf.bool) if filled is None else filled)
 
 
 class MemoryCNN:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
 from model.lstm import LSTM, LSTMState, unfold
-from model.memory import masked_softmax
+from model.memory import additive_attention
 from model.parameters import Parameters
 
 
@@ -173,10 +173,9 @@ class Seq2Seq:
 
     def _attend(self, top: tf.Tensor, context: Context) -> tf.Tensor:
         """`u` and its softmax over the filled slots: [B, K, H] to [B, K, U]."""
-        query = self.parameters.dense(top, "W_2")[:, :, tf.newaxis]  # [B, K, 1, H]
-        energies = tf.tanh(context.keys[:, tf.newaxis] + query)  # [B, K, U, H]
-        scores = self.parameters.dense(energies, "v")[..., 0]
-        return masked_softmax(scores, context.filled[:, tf.newaxis])
+        query = self.parameters.dense(top, "W_2")  # [B, K, H]
+        filled = context.filled[:, tf.newaxis]
+        return additive_attention(context.keys, query, self.parameters["v"], filled)
 
     def _predict(self, features: tf.Tensor) -> tf.Tensor:
         """Logits in float32 at least: [..., 2H] to [..., V]."""

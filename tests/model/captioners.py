@@ -14,6 +14,7 @@ from model.captioner import Batch, Captioner
 from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
 from model.show_tell import ShowTell
+from model.soft_attention import SoftAttention
 
 V, IMAGE, CELLS, USER, WORDS = 29, 13, 9, 8, 7
 E, D, C = 11, 10, 6  # CSMN: word, memory, channels
@@ -34,6 +35,17 @@ def _single(width: int) -> int:
 
 def _lstm(inputs: int) -> int:
     return 4 * (inputs * H + H * H + H)
+
+
+def _gru(inputs: int) -> int:
+    """Two biases: one on what enters, one on what the state says."""
+    return 3 * (inputs * H + H * H + 2 * H)
+
+
+def _soft_attention(cell: int) -> int:
+    """Cells at the tags' width; attention as wide as the recurrent layer, which reads both."""
+    cells, attention = IMAGE * E + E, E * H + H * H + H + H
+    return cells + attention + V * E + cell + (H * H + H) + (H * V + V)
 
 
 class Entry(NamedTuple):
@@ -71,6 +83,7 @@ VARIANTS = {
     ),
     "released-nocnn": (_RELEASED | {"memory_cnn": False}, _csmn(_single(2 * D), 2 * D, query=D)),
 }
+_SOFT_ATTENTION = {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H} | _CELLS
 BASELINES = {
     "show-tell": Entry(
         ShowTell,
@@ -85,6 +98,15 @@ BASELINES = {
         + (H + 1)  # its gate
         + (V * E + _lstm(E + IMAGE))
         + (H * E + IMAGE * E + E * V + V),
+    ),
+    "soft-attention": Entry(SoftAttention, _SOFT_ATTENTION, _soft_attention(_gru(2 * E))),
+    "soft-attention-lstm": Entry(
+        SoftAttention, _SOFT_ATTENTION | {"cell": "lstm"}, _soft_attention(_lstm(2 * E))
+    ),
+    "soft-attention-stateless": Entry(
+        SoftAttention,
+        _SOFT_ATTENTION | {"legacy_stateless_gru": True},
+        _soft_attention(_gru(2 * E) - 3 * H * H),
     ),
     "seq2seq": Entry(
         Seq2Seq,

@@ -59,6 +59,18 @@ EXPECTED = {
 }
 
 
+# Cells of 256, an attention of 512 on cells (256) and state (512), a GRU with two biases on cell
+# and tag, and two layers to the tags.
+EXPECTED["soft-attention"] = (
+    (IMAGE * 256 + 256)
+    + (256 * 512 + 512 * 512 + 512 + 512)
+    + V * 256
+    + 3 * 512 * (256 + 256 + 512 + 2)
+    + (512 * 512 + 512)
+    + (512 * V + V)
+)
+
+
 LEARNING = [name for name, config in PRESETS.items() if config.model.learns]
 
 
