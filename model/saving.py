@@ -1,13 +1,13 @@
 """Weights and optimizer between the running model and checkpoints on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from model.build import build_captioner
 from model.captioner import Captioner
 from model.configs import ModelConfig
-from model.optimizer import Adam
+from model.optimizer import OPTIMIZERS, Optimizer
 from model.trainer import Progress
 from utils import checkpoint
 from utils.errors import UserError
@@ -28,7 +28,7 @@ class RunSink:
         self,
         reporter: Reporter,
         captioner: Captioner,
-        optimizer: Adam,
+        optimizer: Optimizer,
         keep: int,
         state: Mapping[str, Any],
     ):
@@ -59,7 +59,7 @@ class NoSink:
         """Has nothing open."""
 
 
-def resume(run_dir: Path, captioner: Captioner, optimizer: Adam) -> Progress:
+def resume(run_dir: Path, captioner: Captioner, optimizer: Optimizer) -> Progress:
     """Restores the newest intact checkpoint, if there is one.
 
     Raises:
@@ -70,10 +70,22 @@ def resume(run_dir: Path, captioner: Captioner, optimizer: Adam) -> Progress:
     found = checkpoint.load(run_dir, "last")
     where = f"the weights of {run_dir}, step {found.step},"
     checkpoint.check_names(found.weights, captioner.parameters.variables, where)
+    _check_optimizer(found.optimizer, optimizer, run_dir)
     checkpoint.check_names(found.optimizer, optimizer.slots(), where)
     captioner.parameters.assign(found.weights)
     optimizer.load(found.optimizer)
     return _progress(found.step, found.state)
+
+
+def _check_optimizer(found: Collection[str], optimizer: Optimizer, run_dir: Path) -> None:
+    """Refuses the state of another kind of optimizer, before each of its arrays is missed."""
+    slots = {name.split("/")[0] for name in found if "/" in name}
+    kinds = {name for name, kind in OPTIMIZERS.items() if slots == set(kind.kinds)}
+    if kinds and not isinstance(optimizer, OPTIMIZERS[min(kinds)]):
+        raise UserError(
+            f"{run_dir} was trained with another optimizer than asked for: give --optimizer "
+            f"{min(kinds)} to go on, or another --run_dir to start anew"
+        )
 
 
 def _progress(step: int, state: Mapping[str, Any]) -> Progress:

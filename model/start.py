@@ -12,7 +12,7 @@ import tensorflow as tf
 from model.build import build_captioner
 from model.captioner import Captioner
 from model.configs import ModelConfig
-from model.optimizer import Adam
+from model.optimizer import OPTIMIZERS, Optimizer
 from model.saving import NoSink, RunSink, resume
 from model.trainer import Feed, Progress, Settings, Sink, Trainer
 from model.training import StepOptions
@@ -28,6 +28,7 @@ class TrainSettings(Settings, Protocol):
 
     seed: int
     precision: str
+    optimizer: str
     clip_norm: float | None
     released_mask_bug: bool
     keep_checkpoints: int
@@ -91,17 +92,17 @@ def start(
 
 def _make_model(
     settings: RunSettings, sizes: Mapping[str, int], strategy: tf.distribute.Strategy
-) -> tuple[Captioner, Adam]:
+) -> tuple[Captioner, Optimizer]:
     train = settings.train
     with strategy.scope():
         captioner = build_captioner(
             settings.model, **sizes, seed=train.seed, precision=train.precision
         )
-        return captioner, Adam(captioner.parameters.variables)
+        return captioner, OPTIMIZERS[train.optimizer](captioner.parameters.variables)
 
 
 def _restore(
-    settings: RunSettings, captioner: Captioner, optimizer: Adam, workers: Workers, chief: bool
+    settings: RunSettings, captioner: Captioner, optimizer: Optimizer, workers: Workers, chief: bool
 ) -> Progress:
     """Puts the newest checkpoint's weights into a new model.
 
@@ -128,7 +129,7 @@ def _initialise(
 def _check_workers(
     workers: Workers,
     captioner: Captioner,
-    optimizer: Adam,
+    optimizer: Optimizer,
     progress: Progress,
     common: Mapping[str, Any],
 ) -> None:
@@ -169,7 +170,7 @@ def _make_sink(
     settings: RunSettings,
     run: RunFolder | None,
     captioner: Captioner,
-    optimizer: Adam,
+    optimizer: Optimizer,
     sizes: Mapping[str, int],
     feed: Feed,
     step: int,

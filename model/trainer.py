@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from model.captioner import Captioner
 from model.evaluation import teacher_forced_scores
-from model.optimizer import Adam, learning_rate
+from model.optimizer import Optimizer, learning_rate
 from model.training import StepOptions, make_train_step, make_validation_step
 from utils.interrupts import StopRequest
 from utils.reporting import require_finite
@@ -108,7 +108,7 @@ class Trainer:
         self,
         strategy: tf.distribute.Strategy,
         captioner: Captioner,
-        optimizer: Adam,
+        optimizer: Optimizer,
         feed: Feed,
         sink: Sink,
         settings: Settings,

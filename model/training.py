@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from model.captioner import Batch, Captioner, Outputs
 from model.losses import correct_words, cross_entropy, longest
-from model.optimizer import Adam
+from model.optimizer import Optimizer
 
 
 class Sums(NamedTuple):
@@ -38,7 +38,7 @@ class StepOptions(NamedTuple):
 def make_train_step(
     strategy: tf.distribute.Strategy,
     captioner: Captioner,
-    optimizer: Adam,
+    optimizer: Optimizer,
     batch_spec,
     options: StepOptions = StepOptions(),  # noqa: B008  (immutable)
 ) -> Callable[..., tuple[tf.Tensor, Sums]]:

@@ -1,4 +1,4 @@
-"""A few Adam steps on a table whose rows are repeated within a batch and across towers.
+"""A few steps of each optimizer on a table whose rows repeat within a batch and across towers.
 
 `python -m tests.model.optimizer_process TOWERS OUT.npz` runs them in a process of their own
 (TensorFlow fixes its devices once per process).
@@ -27,23 +27,25 @@ def problem() -> dict[str, np.ndarray]:
     }
 
 
-def train(strategy, in_graph: bool = True, learning_rate: float = 0.1) -> dict[str, np.ndarray]:
+def train(
+    strategy, in_graph: bool = True, learning_rate: float = 0.1, kind: str = "adam"
+) -> dict[str, np.ndarray]:
     """Runs the steps; the result has the variables and the optimizer's state by name."""
     import tensorflow as tf
 
-    from model.optimizer import Adam
+    from model.optimizer import OPTIMIZERS
 
     values = problem()
     with strategy.scope():
         variables = {name: tf.Variable(values[name], name=name) for name in ("table", "bias")}
-        adam = Adam(variables)
+        optimizer = OPTIMIZERS[kind](variables)
 
     def step(ids, scale):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum((tf.gather(variables["table"], ids) + variables["bias"]) * scale)
         gradients = tape.gradient(loss, variables)
         assert isinstance(gradients["table"], tf.IndexedSlices)
-        adam.apply(gradients, tf.constant(learning_rate), CLIP_NORM)
+        optimizer.apply(gradients, tf.constant(learning_rate), CLIP_NORM)
 
     def run(ids, scale):
         strategy.run(step, args=(ids, scale))
@@ -51,7 +53,7 @@ def train(strategy, in_graph: bool = True, learning_rate: float = 0.1) -> dict[s
     run = tf.function(run) if in_graph else run
     for i in range(STEPS):
         run(_split(strategy, values["ids"][i]), _split(strategy, values["scale"][i]))
-    return {name: value.numpy() for name, value in variables.items()} | adam.state()
+    return {name: value.numpy() for name, value in variables.items()} | optimizer.state()
 
 
 def _split(strategy, examples):
@@ -64,6 +66,9 @@ def _split(strategy, examples):
 
 
 if __name__ == "__main__":
+    from model.optimizer import OPTIMIZERS
     from utils.devices import make_strategy
 
-    np.savez(sys.argv[2], **train(make_strategy(0, int(sys.argv[1]))))
+    towers = make_strategy(0, int(sys.argv[1]))
+    trained = {kind: train(towers, kind=kind) for kind in OPTIMIZERS}
+    np.savez(sys.argv[2], **{f"{k}:{n}": v for k, of in trained.items() for n, v in of.items()})
