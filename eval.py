@@ -157,7 +157,7 @@ def run_search(config: Config, view: View, posts: Posts) -> list[dict]:
     found = find_neighbours(model.nearest, posts, training, users, config.train.seed)
     rows = []
     for row, neighbour in zip(posts.rows.tolist(), found.tolist(), strict=True):
-        words = training.subset.text("reference", neighbour).split()
+        words = training.subset.references(neighbour)[0].split()
         neighbour_id = view.describe(training.subset, neighbour)["id"]
         rows.append(prediction_row(view, posts, row, words) | {"neighbour": neighbour_id})
     return rows

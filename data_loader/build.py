@@ -217,7 +217,7 @@ def add_contexts(columns: dict[str, dict], vocab_size: int, mode: str, k: int) -
     Args:
         columns: from `make_columns`.
         vocab_size: V.
-        mode: others, previous or all.
+        mode: others, previous, all or none.
         k: stored words.
 
     Returns:

@@ -89,9 +89,10 @@ class BuildOptions:
 
     stored_words: int = 100
     """Words of user context stored with each post; training can use fewer."""
-    context: Literal["others", "previous", "all"] = "others"
+    context: Literal["others", "previous", "all", "none"] = "others"
     """Whose words are a post's user context: those of the user's other posts, of the user's earlier
-    posts, or of all, the post itself included: the leak of the original scripts."""
+    posts, or of all, the post itself included: the leak of the original scripts; none stores none,
+    for methods that know no user."""
     seed: int = 0
     """Of the split."""
     jobs: int = 0

@@ -12,6 +12,9 @@ Three kinds of document (`mode`):
   place and is dropped afterwards, so that a list is often one word shorter than asked for, and
   equal weights come in the order that NumPy's quicksort left them in.
 
+A fourth kind, `none`, has no document at all: for data sets without users, and for methods that
+take no notice of them.
+
 Otherwise words are ordered by decreasing weight, then by their place in the vocabulary, which means
 by count in the training posts and then by the alphabet. The unknown word is never in a context.
 """
@@ -24,7 +27,7 @@ import numpy as np
 from data_loader.view import UNKNOWN_TIME
 from data_loader.vocabulary import EOS, PAD, UNK, Vocabulary
 
-MODES = ("others", "previous", "all")
+MODES = ("others", "previous", "all", "none")
 
 _BLOCK = 4_000_000  # numbers in the largest temporary array: 32 MB in float64
 
@@ -108,10 +111,12 @@ def build_contexts(
             `previous`, of the earlier ones among them). `all` ignores them, as the release does.
 
     Returns:
-        context_ids [N, k] int32, 0 padded, and context_length [N] int32.
+        context_ids [N, k] int32, 0 padded ([N, 0] under `none`), and context_length [N] int32.
     """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}, expected one of {', '.join(MODES)}")
+    if mode == "none":
+        return np.zeros((len(posts.user), 0), np.int32), np.zeros(len(posts.user), np.int32)
     context_ids = np.zeros((len(posts.user), k), np.int32)
     context_length = np.zeros(len(posts.user), np.int32)
     history_rows = {} if history is None or mode == "all" else dict(_rows_by_user(history.user))

@@ -138,13 +138,18 @@ def open_posts(
         extractor: see `open_features`.
 
     Raises:
-        UserError: no such subset or features, fewer stored user words than asked for, or no post
-            is left.
+        UserError: no such subset or features, fewer stored user words than asked for, none at all
+            (`--context none`), or no post is left.
     """
     if subset not in view.subsets:
         raise UserError(f"{view.folder} has no subset {subset}; it has {', '.join(view.subsets)}")
     columns = view.subsets[subset]
     stored = columns.context_ids.shape[1]
+    if user_words and view.settings["context"] == "none":
+        raise UserError(
+            f"{view.folder} has no user contexts, and this method reads {user_words} words of each "
+            "user: take a method that knows no user, such as show-tell, or build a view with users"
+        )
     if user_words > stored:
         raise UserError(
             f"--user_words {user_words}, but {view.folder} stores {stored} words per user: use "

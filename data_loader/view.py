@@ -45,7 +45,7 @@ class Subset:
             longest post that may be stored (`--max_words`).
         caption_length: [N] int32, words in `caption_ids`.
         context_ids: [N, S] int32, the user's words by decreasing weight, 0 padded. S is
-            `--stored_words`.
+            `--stored_words`, or 0 in a view without user contexts.
         context_length: [N] int32, words in `context_ids`.
         user: [N] int32, row of `View.users`.
         image_row: [N] int32, line of ROOT/images.txt and row of the feature files.
@@ -66,8 +66,15 @@ class Subset:
         return len(self.caption_length)
 
     def text(self, column: str, row: int) -> str:
-        """A text of one post: `post_id`, or `reference`, the words before the vocabulary."""
+        """A text of one post: `post_id`, or `reference`, the words before the vocabulary.
+
+        Several references of a post stand on lines of their own; see `references`.
+        """
         return self.columns.text(column, row)
+
+    def references(self, row: int) -> list[str]:
+        """What people wrote to one post's image, words between blanks; one text or several."""
+        return self.text("reference", row).split("\n")
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class View:
             "id": join_id(user, subset.text("post_id", row)),
             "user": user,
             "image": self.image_names[subset.image_row[row]],
-            "references": [subset.text("reference", row)],
+            "references": subset.references(row),
         }
 
     @cached_property
@@ -158,7 +165,7 @@ def open_view(
         root: the data root.
         task: caption or hashtag.
         split: users, posts, or shipped (the public data sets' own split).
-        context: others, previous or all.
+        context: others, previous, all or none.
 
     Raises:
         UserError: no such view (the message lists those that exist) or a damaged file.
@@ -207,9 +214,10 @@ def write_view(
         root: the data root, made when it is missing.
         task: caption or hashtag.
         split: users, posts or shipped.
-        context: others, previous or all.
+        context: others, previous, all or none.
         subsets: name to columns, as `Subset` describes them, plus the text columns `post_id` and
-            `reference`; `image`, the image file names, takes the place of `image_row`.
+            `reference` (several are joined by line ends); `image`, the image file names, takes the
+            place of `image_row`.
         vocabulary: the words behind the ids.
         users: the names that the column `user` points at.
         idf: [V] float64.

@@ -34,7 +34,7 @@ class Options:
     """The data root, made by scripts.build_dataset."""
     split: Literal["users", "posts", "shipped"] = "users"
     """Which hashtag view: its split."""
-    context: Literal["others", "previous", "all"] = "others"
+    context: Literal["others", "previous", "all", "none"] = "others"
     """Which hashtag view: its user context (it makes no difference to the scores)."""
     subset: Literal["test", "val", "test1", "test2", "train"] | None = None
     """Posts to predict; by default test (test1 of the shipped splits that have no test)."""

@@ -250,7 +250,7 @@ class OtherPosts:
 
     def _complete(self, subset: Subset, place: int, user: str) -> Said:
         """Text and hashtags of a post; tags that stand in the text are not said twice."""
-        words = {self.view.settings["task"]: subset.text("reference", place).split()}
+        words = {self.view.settings["task"]: subset.references(place)[0].split()}
         if self._sibling is not None:
             task = self._sibling.settings["task"]
             words[task] = _words(self._sibling, _id(subset, place, user), user)
@@ -272,7 +272,7 @@ def _words(view: View, id_: str, user: str) -> list[str]:
     for subset in view.subsets.values():
         for place in _rows(view, subset, user):
             if _id(subset, place, user) == id_:
-                return subset.text("reference", place).split()
+                return subset.references(place)[0].split()
     return []
 
 

@@ -54,6 +54,13 @@ def _small_blocks(monkeypatch, request):
     monkeypatch.setattr(contexts, "_BLOCK", request.param)
 
 
+def test_no_context_is_a_column_without_width():
+    posts = make_posts(1)
+    ids, length = build_contexts(posts, np.ones(V), "none", K, history=make_posts(2))
+    assert ids.shape == (N, 0) and ids.dtype == np.int32
+    assert length.tolist() == [0] * N and length.dtype == np.int32
+
+
 def test_idf_is_scikit_learns():
     posts = make_posts(0)
     np.testing.assert_allclose(

@@ -22,7 +22,8 @@ from data_loader.pipeline import (
     replica_part,
     steps_per_epoch,
 )
-from data_loader.view import open_view
+from data_loader.view import open_view, write_view
+from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from tests.small_world import (
     FAILED_IMAGE,
     IMAGE_DIM,
@@ -30,6 +31,9 @@ from tests.small_world import (
     MOST_WORDS,
     POSTS,
     STORED_WORDS,
+    USERS,
+    WORDS,
+    make_subset,
     make_view,
 )
 from utils.errors import UserError
@@ -82,6 +86,21 @@ def test_a_model_without_image_memory_needs_no_features(view):
     posts = open_posts(view, "train", "none", **SIZES, training=True)
     assert posts.features is None and list(posts.left_out) == ["not of 1 to 7 words"]
     assert posts.gather(np.arange(3))["image"].shape == (3, 0, 1)
+
+
+def test_a_view_without_user_contexts_serves_methods_that_know_no_user(tmp_path, view):
+    without = make_subset(6, seed=3) | {
+        "context_ids": np.zeros((6, 0), np.int32),
+        "context_length": np.zeros(6, np.int32),
+    }
+    words = Vocabulary([*SPECIAL_WORDS, *WORDS])
+    place = (tmp_path / "d", "caption", "shipped", "none")
+    write_view(*place, {"train": without}, words, USERS, view.idf)
+    opened = open_view(*place)
+    batch = open_posts(opened, "train", "none", user_words=0).gather(np.arange(4))
+    assert batch["context"].shape == (4, 0) and not batch["context_length"].any()
+    with pytest.raises(UserError, match="has no user contexts, and this method reads 5 words"):
+        open_posts(opened, "train", "none", user_words=5)
 
 
 def test_a_batch_has_the_columns_of_its_rows(view, posts):

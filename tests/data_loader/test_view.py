@@ -47,6 +47,15 @@ def write_small(root, task="caption", context="others", **options):
     )
 
 
+def test_several_references_of_a_post_are_a_list(tmp_path):
+    subset = small_subset(3) | {"reference": ["a sea", "the sun\na sea\nsun", ""]}
+    place = (tmp_path, "caption", "shipped", "none")
+    write_view(*place, {"test": subset}, Vocabulary(WORDS), ["ann", "ben"], np.ones(6))
+    view = open_view(*place)
+    said = [view.describe(view.subsets["test"], row)["references"] for row in range(3)]
+    assert said == [["a sea"], ["the sun", "a sea", "sun"], [""]]
+
+
 def test_reads_what_was_written(tmp_path):
     folder = write_small(tmp_path / "data")
     view = open_view(tmp_path / "data")
