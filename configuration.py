@@ -177,8 +177,9 @@ class EvalConfig:
     batch_size: int = 500
     """Posts per step and GPU."""
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
-    tokenizer: Tokenizer = "ptb_emoji"
-    """How captions are cut into words for the scores."""
+    tokenizer: Tokenizer | None = None
+    """How captions are cut into words for the scores; by default ptb_emoji, or none where the
+    view's own words are not English ones (--tokenizer korean or whitespace)."""
     java_timeout: float = TIMEOUT
     """Seconds without a sign of life after which Java (METEOR, tokenizer) counts as hung."""
     limit: int | None = None

@@ -19,7 +19,9 @@ from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy
 from utils.errors import UserError, run_command
-from utils.metrics import Scores, score_rows
+from utils.metrics import Scores, fitting_tokenizer, score_rows
+from utils.metrics.caption import Tokenizer
+from utils.metrics.hashtag import RANKED
 from utils.predictions import join_words, write_predictions
 from utils.reports import write_report
 from utils.run_folder import RunFolder, newest_run
@@ -44,8 +46,9 @@ def main() -> None:
     suffix = file_suffix(options, view)
     path = run.path / f"predictions{suffix}.jsonl"
     write_predictions(path, rows)
-    scores = score_rows(rows, config.data.task, options.tokenizer, options.java_timeout)
-    made_by = how_made(options, config, posts, tags)
+    tokenizer = options.tokenizer or fitting_tokenizer(view.settings.get("tokenizer"))
+    scores = score_rows(rows, config.data.task, tokenizer, options.java_timeout)
+    made_by = how_made(options, config, posts, tags, tokenizer)
     report(run.path / f"metrics{suffix}.json", {**numbers, **made_by}, scores)
     print(f"written: {path}, metrics{suffix}.json")
     hint_at_silence(rows, options.checkpoint)
@@ -67,6 +70,7 @@ def file_suffix(options: EvalConfig, view: View) -> str:
     Of `--subset val --beam_size 3 --limit 100`, it is `-val-beam3-limit100`.
     """
     decoding, captions = options.decoding, view.settings["task"] == "caption"
+    fitting = fitting_tokenizer(view.settings.get("tokenizer"))
     parts = {
         options.subset: options.subset not in (None, view.test_subset),
         options.checkpoint if options.checkpoint == "last" else f"step{options.checkpoint}": (
@@ -78,7 +82,7 @@ def file_suffix(options: EvalConfig, view: View) -> str:
         f"temperature{decoding.temperature:g}": decoding.temperature != 1,
         f"tags{decoding.tags_per_post}": decoding.tags_per_post is not None,
         f"limit{options.limit}": options.limit is not None,
-        options.tokenizer: captions and options.tokenizer != EvalConfig.tokenizer,
+        str(options.tokenizer): captions and options.tokenizer not in (None, fitting),
     }
     return "".join(f"-{name}" for name, differs in parts.items() if differs)
 
@@ -140,8 +144,10 @@ def run_model(
 
     forced = teacher_forced_posts(strategy, captioner, batches())
     search = options.decoding.search()
-    decoded = decode_subset(strategy, captioner, batches(), separate_tags=tags, **search)
-    return prediction_rows(view, posts, decoded, forced), {**forced.scores(), "step": found.step}
+    ranked = min(max(tags, RANKED), view.tag_counts()[0]) if tags else None
+    decoded = decode_subset(strategy, captioner, batches(), separate_tags=ranked, **search)
+    rows = prediction_rows(view, posts, decoded, forced, tags)
+    return rows, {**forced.scores(), "step": found.step}
 
 
 def run_search(config: Config, view: View, posts: Posts) -> list[dict]:
@@ -163,7 +169,9 @@ def run_search(config: Config, view: View, posts: Posts) -> list[dict]:
     return rows
 
 
-def how_made(options: EvalConfig, config: Config, posts: Posts, tags: int | None) -> dict[str, Any]:
+def how_made(
+    options: EvalConfig, config: Config, posts: Posts, tags: int | None, tokenizer: Tokenizer
+) -> dict[str, Any]:
     """What metrics.json says of the way to its numbers."""
     captions = config.data.task == "caption"
     decoded = {
@@ -179,13 +187,18 @@ def how_made(options: EvalConfig, config: Config, posts: Posts, tags: int | None
         "subset": posts.subset.name,
         "extractor": extractor_of(posts),
         **(decoded if config.model.learns else {}),
-        "tokenizer": options.tokenizer if captions else None,
+        "tokenizer": tokenizer if captions else None,
         "limit": options.limit,
     }
 
 
-def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
-    """What predictions.jsonl holds, in the order of the posts (both are sorted by row)."""
+def prediction_rows(
+    view: View, posts: Posts, decoded, forced, tags: int | None = None
+) -> list[dict]:
+    """What predictions.jsonl holds, in the order of the posts (both are sorted by row).
+
+    Of a method that ranks all tags, the first `tags` are the prediction, and all the `ranking`.
+    """
     # Columns of two passes stand side by side: another order would pair one post with another's.
     assert np.array_equal(decoded.rows, forced.rows), "two passes gave the posts in two orders"
     rows = []
@@ -196,7 +209,8 @@ def prediction_rows(view: View, posts: Posts, decoded, forced) -> list[dict]:
             "words": int(forced.targets[place]),
             "words_correct": int(forced.correct[place]),
         }
-        rows.append(prediction_row(view, posts, row, words) | numbers)
+        ranking = {"ranking": join_words(words, "hashtag")} if tags else {}
+        rows.append(prediction_row(view, posts, row, words[:tags]) | ranking | numbers)
     return rows
 
 

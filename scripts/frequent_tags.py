@@ -2,15 +2,16 @@
 
 Example:
     python -m scripts.frequent_tags --data_dir data --split posts --beside runs/my-run
+    python -m scripts.frequent_tags --data_dir data --split shipped --context none --tags 1 3 5
 
 A model is worth its name where it beats this. Predictions and metrics are files of the same form as
-those of eval, scored by the same code.
+those of eval, scored by the same code. The scores of ranks always see the five most frequent tags.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from data_loader.vocabulary import SPECIAL_WORDS
 from utils.command_line import parse
 from utils.errors import UserError, run_command
 from utils.metrics import Scores, score_rows
+from utils.metrics.hashtag import RANKED
 from utils.predictions import read_predictions, write_predictions
 from utils.reports import write_report
 from utils.tables import metric_table
@@ -38,35 +40,79 @@ class Options:
     """Which hashtag view: its user context (it makes no difference to the scores)."""
     subset: Literal["test", "val", "test1", "test2", "train"] | None = None
     """Posts to predict; by default test (test1 of the shipped splits that have no test)."""
-    tags: int | None = None
-    """Tags per post; by default as many as give the best F1 on training and validation posts."""
+    tags: tuple[int, ...] = ()
+    """Tags per post, or several such numbers to compare; by default as many as give the best F1 on
+    training and validation posts."""
     out: Path | None = None
-    """Folder for predictions.jsonl and metrics.json; by default runs/frequent-tags-<view>."""
+    """Folder for predictions.jsonl and metrics.json (of several numbers, predictions-tags3.jsonl
+    ...); by default runs/frequent-tags-<view>."""
     beside: Path | None = None
     """A run that eval has scored, or one of its files of predictions (.jsonl): predict its posts
     alone, and print its scores beside."""
 
 
 def main() -> None:
-    """View, number of tags, predictions, scores."""
+    """View, numbers of tags, predictions, scores."""
     options = parse(Options)
     view = open_view(options.data_dir, "hashtag", options.split, options.context)
     subset = open_subset(view, options.subset)
-    tags = frequent_tags(view, best_count(view) if options.tags is None else options.tags)
-    print(f"every post gets: {' '.join(f'#{tag}' for tag in tags)}")
-    rows, columns = list(predict(view, subset, tags)), {}
+    counts = choose_counts(view, options.tags)
+    print(f"every post gets: {' '.join(f'#{tag}' for tag in frequent_tags(view, max(counts)))}")
+    priors = {count: list(predict(view, subset, count)) for count in counts}
+    others, name = [], ""
     if options.beside:
         path, name = predictions_of(options.beside)
         others = read_predictions(path)
-        rows = same_posts(rows, others, f"{options.beside} and {view.folder.name}/{subset.name}")
-        columns = {name: score_rows(others, "hashtag")}
-    columns = {"frequent tags": score_rows(rows, "hashtag"), **columns}
-    print(metric_table({name: scores.corpus for name, scores in columns.items()}))
-    print(f"{len(rows):,} posts of {subset.name}")
-    if options.beside:
-        print_difference(*columns.values())
+        where = f"{options.beside} and {view.folder.name}/{subset.name}"
+        priors = {count: same_posts(rows, others, where) for count, rows in priors.items()}
+    scores = {count: score_rows(rows, "hashtag") for count, rows in priors.items()}
+    model = {name: score_rows(others, "hashtag")} if others else {}
+    print_scores(scores, model)
+    print(f"{len(priors[counts[0]]):,} posts of {subset.name}")
     folder = options.out or Path("runs") / f"frequent-tags-{view.folder.name}"
-    save(folder, rows, columns["frequent tags"], len(tags))
+    for count in counts:
+        suffix = f"-tags{count}" if len(counts) > 1 else ""
+        save(folder, priors[count], scores[count], count, suffix)
+
+
+def choose_counts(view: View, wanted: Sequence[int]) -> list[int]:
+    """The numbers of tags that are asked for, each once, or the best one.
+
+    Raises:
+        UserError: a number that the vocabulary does not have.
+    """
+    for count in wanted:
+        frequent_tags(view, count)
+    return list(dict.fromkeys(wanted)) or [best_count(view)]
+
+
+def print_scores(scores: Mapping[int, Scores], model: Mapping[str, Scores]) -> None:
+    """The table, a column per number of tags and one of the model; then how far that is ahead."""
+    several = len(scores) > 1
+    named = {f"{n} frequent tags" if several else "frequent tags": s for n, s in scores.items()}
+    columns = {**named, **model}
+    print(metric_table({name: each.corpus for name, each in columns.items()}))
+    for theirs in model.values():
+        for name, ours in named.items():
+            print_difference(name, ours, theirs)
+
+
+def score_prior(view: View, subset: Subset, count: int | None = None) -> dict[str, Any]:
+    """The row of a table: scores of the image-free prior, as its metrics.json has them.
+
+    Args:
+        view: of hashtags.
+        subset: the posts to predict.
+        count: tags per post; None for the best on training and validation posts.
+    """
+    count = count or best_count(view)
+    rows = list(predict(view, subset, count))
+    return metrics_of(score_rows(rows, "hashtag"), len(rows), count)
+
+
+def metrics_of(scores: Scores, posts: int, count: int) -> dict[str, Any]:
+    """What metrics.json holds."""
+    return {**scores.corpus, "posts": posts, "tags": count, "notes": scores.notes}
 
 
 def open_subset(view: View, name: str | None) -> Subset:
@@ -106,10 +152,12 @@ def frequent_tags(view: View, count: int) -> list[str]:
     return tags[:count]
 
 
-def predict(view: View, subset: Subset, tags: list[str]) -> Iterator[dict]:
+def predict(view: View, subset: Subset, count: int) -> Iterator[dict]:
     """Rows of predictions.jsonl: the same tags for every post, in canonical order."""
+    ranking = frequent_tags(view, max(count, min(RANKED, len(view.vocabulary) - FIRST_TAG)))
+    said = {"prediction": " ".join(ranking[:count]), "ranking": " ".join(ranking)}
     for row in range(len(subset)):
-        yield {**view.describe(subset, row), "prediction": " ".join(tags)}
+        yield {**view.describe(subset, row), **said}
 
 
 def predictions_of(run: Path) -> tuple[Path, str]:
@@ -135,26 +183,25 @@ def same_posts(rows: list[dict], others: list[dict], where: str) -> list[dict]:
     return [ours[row["id"]] for row in others]
 
 
-def print_difference(ours: Scores, model: Scores) -> None:
+def print_difference(name: str, ours: Scores, model: Scores) -> None:
     """How far the model is ahead in F1, and how sure that is."""
     gain = model.rows["F1"] - ours.rows["F1"]
     error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
     print(
-        f"F1 of the run minus F1 of the frequent tags: {gain.mean():+.4f} (standard error "
+        f"F1 of the run minus F1 of the {name}: {gain.mean():+.4f} (standard error "
         f"{error:.4f} over posts)"
     )
 
 
-def save(folder: Path, rows: list[dict], scores: Scores, count: int) -> None:
+def save(folder: Path, rows: list[dict], scores: Scores, count: int, suffix: str = "") -> None:
     """Writes predictions.jsonl and metrics.json, as eval does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
-    write_predictions(folder / "predictions.jsonl", rows)
-    metrics = {**scores.corpus, "posts": len(rows), "tags": count, "notes": scores.notes}
-    write_report(folder / "metrics.json", metrics)
-    print(f"written: {folder}/predictions.jsonl, metrics.json")
+    write_predictions(folder / f"predictions{suffix}.jsonl", rows)
+    write_report(folder / f"metrics{suffix}.json", metrics_of(scores, len(rows), count))
+    print(f"written: {folder}/predictions{suffix}.jsonl, metrics{suffix}.json")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`python -m eval` on a small world: every post once, what is written, what is refused."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import eval
+from configuration import EvalConfig
 from data_loader.feature_writer import write_features
 from data_loader.features import FeatureStore
 from data_loader.pipeline import open_posts
@@ -256,6 +258,9 @@ def test_a_model_without_a_word_query_predicts_separate_tags(world, tmp_path, bi
         assert metrics["tags_per_post"] == number
         tags = [row["prediction"].split() for row in rows]
         assert {(len(each), len(set(each))) for each in tags} == {(number, number)}
+        ranked = [row["ranking"].split() for row in rows]
+        assert {len(set(each)) for each in ranked} == {5}
+        assert [each[:number] for each in ranked] == tags
         assert all(row["log_probability"] is None for row in rows)
     for options, message in [
         (["--tags_per_post", "10"], "--tags_per_post is 10; expected at most 9"),
@@ -275,6 +280,16 @@ def test_captions_get_caption_metrics(trained, tmp_path, bigram):
     names = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"}
     assert names <= metrics.keys()
     assert metrics["tokenizer"] == "ptb_emoji"
+
+
+def test_words_that_are_not_english_are_scored_as_they_are(world):
+    view = open_view(world, "caption")
+    korean = dataclasses.replace(view, settings={**view.settings, "tokenizer": "korean"})
+    endings = [
+        [eval.file_suffix(EvalConfig(tokenizer=name), each) for name in (None, "ptb_emoji", "none")]
+        for each in (view, korean)
+    ]
+    assert endings == [["", "", "-none"], ["", "-ptb_emoji", ""]]
 
 
 def test_java_that_hangs_leaves_the_predictions(trained, tmp_path, bigram, monkeypatch):

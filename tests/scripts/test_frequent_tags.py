@@ -40,19 +40,19 @@ def columns(texts, first=0):
 
 @pytest.fixture
 def make_view(tmp_path):
-    def make(split="posts", **subsets):
+    def make(split="posts", context="others", **subsets):
         idf = np.ones(len(VOCABULARY))
         write_view(
             tmp_path / "data",
             "hashtag",
             split,
-            "others",
+            context,
             {name: columns(texts, 10 * n) for n, (name, texts) in enumerate(subsets.items())},
             VOCABULARY,
             ["ann", "ben"],
             idf,
         )
-        return open_view(tmp_path / "data", "hashtag", split, "others")
+        return open_view(tmp_path / "data", "hashtag", split, context)
 
     return make
 
@@ -85,7 +85,7 @@ def test_every_post_gets_the_tags_of_the_best_count(make_view, run):
     assert rows[1]["image"] == "21.jpg" and rows[1]["user"] == "ben"
     assert metrics["F1"] == pytest.approx((1 + 2 / 6 + 0 + 2 / 4) / 4)
     assert (metrics["posts"], metrics["tags"]) == (4, 2)
-    assert printed.count(f"{metrics['F1']:.4f}") == 1
+    assert ["F1", f"{metrics['F1']:.4f}"] in [line.split() for line in printed.split("\n")]
     assert len(view.subsets["train"]) == 4
 
 
@@ -116,6 +116,34 @@ def test_shipped_splits_have_their_own_test_and_maybe_no_validation(make_view, r
     assert (len(rows), metrics["tags"], rows[0]["prediction"]) == (3, 1, "sea")
     _, rows, _ = run("--split", "shipped", "--subset", "test2", "--tags", 3)
     assert [row["prediction"] for row in rows] == ["sea sun sand"]
+
+
+def test_several_numbers_of_tags_are_compared(make_view, run, tmp_path):
+    make_view(train=TRAIN, val=VAL, test=TEST)
+    printed, _, _ = run("--split", "posts")  # the files of one number stay
+    printed, rows, _ = run("--split", "posts", "--tags", 1, 3, 3)
+    assert "every post gets: #sea #sun #sand\n" in printed
+    assert "metric" in printed and "1 frequent tags  3 frequent tags\n" in printed
+    assert {row["prediction"] for row in rows} == {"sea sun"}
+    files = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert files == sorted(
+        f"{name}{n}.{end}"
+        for name, end in (("metrics", "json"), ("predictions", "jsonl"))
+        for n in ("", "-tags1", "-tags3")
+    )
+    one, three = (json.loads((tmp_path / f"out/metrics-tags{n}.json").read_text()) for n in (1, 3))
+    assert (one["tags"], one["predicted_tags"], three["predicted_tags"]) == (1, 1, 3)
+    # The scores of ranks look at the five most frequent tags, however many are predicted.
+    assert one["recall_at_5"] == three["recall_at_5"] == pytest.approx((1 + 3 / 4 + 0 + 1) / 4)
+    assert one["accuracy_at_5"] == 3 / 4 and one["macro_recall"] == (1 / 2 + 1 / 4) / 4
+
+
+def test_a_view_without_user_context(make_view, run):
+    view = make_view("shipped", "none", train=TRAIN, val=VAL, test=TEST)
+    _, rows, metrics = run("--split", "shipped", "--context", "none", "--tags", 2)
+    assert len(rows) == metrics["posts"] == 4
+    assert frequent_tags.score_prior(view, view.subsets["test"], 2) == metrics
+    assert frequent_tags.score_prior(view, view.subsets["test"])["tags"] == 2
 
 
 def test_beside_a_run_the_same_posts_are_scored(make_view, run, tmp_path):

@@ -87,8 +87,8 @@ def test_micro_f1_is_that_of_the_micro_precision_and_recall():
 
 def test_ranks_as_harrison_defines_them():
     """The first tag, the share of the truth in the first five, any hit in the first five."""
-    predictions = ["a b c d e f".split(), "x #B b y".split(), ["x"], []]
-    references = ["b f e g".split(), ["b", "y"], ["a"], ["a", "b", "c"]]
+    predictions = [["a", "b", "c", "d", "e", "f"], ["x", "#B", "b", "y"], ["x"], []]
+    references = [["b", "f", "e", "g"], ["b", "y"], ["a"], ["a", "b", "c"]]
     scores = hashtag_details(predictions, references)
     assert scores.rows["precision_at_1"].tolist() == [0, 0, 0, 0]
     assert scores.rows["recall_at_5"] == pytest.approx([2 / 4, 1, 0, 0])  # f is the sixth

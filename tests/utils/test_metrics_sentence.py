@@ -65,7 +65,9 @@ def test_the_goldens_reach_every_branch():
 
 def test_rouge_l_with_beta_8():
     assert f_measure(0.5, 0.25, 8) == pytest.approx(65 * 0.125 / (0.25 + 32))
-    scores = sentence_details([["a", "b", "c", "d"]], [["b x d y z w v u".split()]]).corpus
+    scores = sentence_details(
+        [["a", "b", "c", "d"]], [[["b", "x", "d", "y", "z", "w", "v", "u"]]]
+    ).corpus
     assert scores["ROUGE_L_precision"] == 0.5 and scores["ROUGE_L_recall"] == 0.25
     assert scores["ROUGE_L_beta8"] == pytest.approx(0.2519, abs=5e-5)
     # beta = P / R = 2: (1 + 4) 0.125 / (0.25 + 2)
@@ -88,13 +90,13 @@ def test_meteor_by_hand():
     # Three hits in two chunks: P = 3/3, R = 3/4.
     mean = 1 * 0.75 / (0.9 * 1 + 0.1 * 0.75)
     expected = (1 - 0.5 * (2 / 3) ** 3) * mean
-    assert meteor_exact("c a b".split(), "a b x c".split()) == pytest.approx(expected)
+    assert meteor_exact(["c", "a", "b"], ["a", "b", "x", "c"]) == pytest.approx(expected)
     assert meteor_exact(["Sea"], ["sEA"]) == 0.5
 
 
 def test_several_references():
-    words = "a b c d".split()
-    references = ["a b x y z".split(), "c d x".split(), "a x".split()]
+    words = ["a", "b", "c", "d"]
+    references = [["a", "b", "x", "y", "z"], ["c", "d", "x"], ["a", "x"]]
     scores = sentence_details([words], [references]).corpus
     assert scores["Bleu_1_sentence"] == 1.0  # of all together; the closest has 3 words or 5: 3
     assert scores["Bleu_2_sentence"] == pytest.approx(math.sqrt(2 / 3))

@@ -8,6 +8,7 @@ another version, with weights tuned for English.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5  # NLTK's, of Lavie and Agarwal 2007
 
@@ -50,5 +51,5 @@ def _align(words: Sequence[str], reference: Sequence[str]) -> list[tuple[int, in
 
 def _chunks(pairs: Sequence[tuple[int, int]]) -> int:
     """Runs of pairs that follow one another on both sides."""
-    follows = ((a + 1, b + 1) == after for (a, b), after in zip(pairs, pairs[1:], strict=False))
+    follows = ((a + 1, b + 1) == after for (a, b), after in pairwise(pairs))
     return len(pairs) - sum(follows)
