@@ -19,6 +19,7 @@ from scripts.reproduction.done import Data, is_done, is_there
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
 from scripts.reproduction.plan import Job, make_job, runs_of
+from scripts.reproduction.priors import measure_priors
 from scripts.reproduction.results import Results, collect, write_results
 from scripts.reproduction.runner import Execute, Processes, run_jobs
 from scripts.reproduction.tables import Table, read_reported
@@ -67,7 +68,7 @@ def reproduce(
         print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done already", flush=True)
     failed = run_jobs(left, processes, options.parallel, print_line, stop=processes.stop)
     others = [job for job in every if job not in jobs and is_there(job, data)]
-    results = collect([*jobs, *others], failed)
+    results = collect([*jobs, *others], failed) | measure_priors(tables, options.root)
     report(tables, results, options, size)
     return failed | (check_order(tables, results, options) if options.smoke else {})
 

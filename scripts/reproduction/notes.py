@@ -50,7 +50,7 @@ def _posts_note(split: str, table: Table, results: Results) -> str:
 
 def _posts(split: str, table: Table, results: Results) -> Iterator[tuple[int, str]]:
     """Yields the number of posts and the method of every run that was scored."""
-    for row in table.rows:
+    for row in table.lines:
         for context in ("others", "all"):
             measured = results.get((table.task, row.preset, split, context))
             for metrics in measured.metrics if measured else ():

@@ -87,7 +87,7 @@ def result_grid(table: Table, results: Results, reported: Mapping) -> Grid:
     columns = list(_columns(table, results))
     header = ["method", *(heading for *_, heading in columns)]
     rows = []
-    for row in table.rows:
+    for row in table.lines:
         cells = [row.label]
         for split, context, metric, _ in columns:
             if context is None:
@@ -178,7 +178,7 @@ def csv_rows(table: Table, results: Results, reported: Mapping) -> tuple[list[st
                 for cell in _numbers(table, row, column, results, reported)
             ),
         ]
-        for row in table.rows
+        for row in table.lines
     ]
     return header, rows
 
@@ -206,7 +206,7 @@ def chart_panels(table: Table, results: Results, reported: Mapping) -> dict:
         if context != "others":
             continue
         ours, paper = {}, {}
-        for row in table.rows:
+        for row in table.lines:
             measured = results.get((table.task, row.preset, split, "others"), Measured([]))
             values = [value for value in measured.values(metric) if math.isfinite(value)]
             ours |= {row.label: Bar(*summary(values))} if values else {}
@@ -238,7 +238,7 @@ def write_results(
     write_text(out / f"{name}.csv", format_table(header, rows, "csv") + "\n")
     panels = chart_panels(table, results, reported)
     note = "\n".join((*measured_on[:1], table.notes[0]))
-    order = [row.label for row in table.rows]
+    order = [row.label for row in table.lines]
     draw_bars(out / f"{name}.png", panels, table.title, note, order)
     return write_grids(out, name, present, notes)
 
@@ -259,7 +259,12 @@ def write_grids(out: Path, name: str, grids: Sequence[Grid], notes: Sequence[str
 
 
 def _seeds_note(table: Table, results: Results) -> str:
-    counts = {len(one.metrics) for (task, *_), one in results.items() if task == table.task}
+    trained = {row.preset for row in table.rows}
+    counts = {
+        len(one.metrics)
+        for (task, preset, *_), one in results.items()
+        if task == table.task and preset in trained
+    }
     if counts <= {0, 1}:
         return "one seed"
     span = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)

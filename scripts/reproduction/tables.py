@@ -6,6 +6,7 @@ from pathlib import Path
 
 REPORTED = Path(__file__).parent.parent / "reported" / "attend2u.json"
 FULL = "csmn-p5"  # the row that also shows what the leak is worth
+PRIOR = "frequent-tags"  # the row that needs no training: no preset
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Table:
         main: the metric that one number stands for.
         rows: methods, in the paper's order, ours last.
         notes: what a reader must know.
+        priors: rows below them of what knows nothing of a post, counted and not trained.
     """
 
     number: int
@@ -44,6 +46,12 @@ class Table:
     main: str
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    priors: tuple[Row, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """All rows that are printed."""
+        return (*self.rows, *self.priors)
 
 
 _ROWS = (
@@ -101,7 +109,10 @@ TABLES = {
             *_NOTES,
             "the paper describes its CSMN-NoWO-P5 row for hashtags as separate tag generation, "
             "which is a row of its own here",
+            "most frequent tags: those of the training posts for every post, as many as are best "
+            "there; what loses to them is worth nothing",
         ),
+        (Row(PRIOR, "most frequent tags*"),),
     ),
 }
 

@@ -11,12 +11,14 @@ import pytest
 
 import train as trainer
 from configuration import PRESETS, parse_config
+from data_loader.view import open_view
 from scripts import reproduce
+from scripts.frequent_tags import score_prior
 from scripts.reproduction import dataset_table, smoke
 from scripts.reproduction.done import Data, is_done
 from scripts.reproduction.options import Options
 from scripts.reproduction.plan import Run, make_job, runs_of
-from scripts.reproduction.tables import FULL, TABLES, read_reported
+from scripts.reproduction.tables import FULL, PRIOR, TABLES, read_reported
 from tests import small_world
 from utils.errors import UserError
 from utils.files import write_json
@@ -178,6 +180,22 @@ def test_runs_everything_once_and_prints_it_beside_the_paper(options, capsys):
     again = FakeProcesses()
     reproduce.reproduce(options, again)
     assert again.commands == []
+
+
+def test_every_hashtag_table_has_the_image_free_prior(options, capsys):
+    options = dataclasses.replace(options, table=3, only=("1nn-im",), splits=("users",), seeds=2)
+    assert reproduce.reproduce(options, FakeProcesses()) == {}
+    view = open_view(options.data_dir, "hashtag")
+    prior = score_prior(view, view.subsets["test"])
+    printed = capsys.readouterr().out
+    cells = re.search(r"^most frequent tags\* +(.*)$", printed, re.M).group(1).split()
+    assert cells == [f"{prior['F1']:.3f}", "-", "-", "-"]  # no view of the other split
+    assert "over seeds (2 per row)" in printed
+    assert "10 test posts, but 11 of most frequent tags*" in printed
+    with open(options.out / "table3.csv", newline="") as file:
+        *_, row = csv.DictReader(file)
+    assert (row["preset"], row["F1 users seeds"]) == (PRIOR, "1")
+    assert float(row["F1 users"]) == pytest.approx(prior["F1"], abs=1e-6)
 
 
 def test_files_say_the_same(options):
