@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-REPORTED = Path(__file__).parent.parent / "reported" / "attend2u.json"
+REPORTED = Path(__file__).parent.parent / "reported"
 FULL = "csmn-p5"  # the row that also shows what the leak is worth
 PRIOR = "frequent-tags"  # the row that needs no training: no preset
 
@@ -117,11 +117,15 @@ TABLES = {
 }
 
 
-def read_reported() -> dict:
-    """The numbers that the authors report, by table.
+def read_reported(system: str = "attend2u") -> dict:
+    """The numbers that the authors of a system report; each file says where they stand.
+
+    Args:
+        system: a file in scripts/reported.
 
     Returns:
-        `table_1`: {data set: {statistic: number}}; `table_2` and `table_3`:
-        {split: {preset: {metric: number}}}.
+        Of attend2u, `table_1`: {data set: {statistic: number}}; `table_2` and `table_3`:
+        {split: {preset: {metric: number}}}. Of instagram_korean, `caption` and `hashtag`, and of
+        hashtag_story, each source: {preset: {metric: number}} with the names of metrics.json.
     """
-    return json.loads(REPORTED.read_text(encoding="utf-8"))
+    return json.loads((REPORTED / f"{system}.json").read_text(encoding="utf-8"))

@@ -1,6 +1,10 @@
 """The reported numbers, against the paper's tables typed once more."""
 
+import pytest
+
+from configuration import PRESETS
 from scripts.reproduction.tables import FULL, TABLES, read_reported
+from utils.metrics import HASHTAG_METRICS, SENTENCE_METRICS
 
 TABLE_1 = """
 caption 721176 4820 149.6 118 8.55 8
@@ -37,6 +41,31 @@ csmn-w20-p5   0.147 0.349
 csmn-w80-p5   0.135 0.341
 """
 
+KOREAN_CAPTIONS = """
+diya-resnet            0.0639 0.0897 0.0573
+diya-resnext           0.0738 0.0982 0.0664
+diya-look-back         0.0649 0.0918 0.0592
+diya-resnext-look-back 0.0736 0.0982 0.0657
+"""
+KOREAN_HASHTAGS = """
+diya-resnet            0.1454 0.2140 0.1101
+diya-resnext           0.1709 0.2595 0.1274
+diya-look-back         0.1475 0.2013 0.1164
+diya-resnext-look-back 0.1617 0.2082 0.1322
+"""
+# BLEU-1, BLEU-2, ROUGE-1 and ROUGE-L: recall, precision, F.
+HASHTAG_STORY = """
+soft-attention 0.051 0.002 0.084 0.229 0.110 0.083 0.226 0.085
+show-tell-cnn  0.085 0.002 0.131 0.308 0.162 0.126 0.300 0.126
+alexnet        0.004
+"""
+# P@1, R@5, A@5 in percent.
+HARRISON = """
+VGG-Object 28.30 20.83 50.70
+VGG-Scene  25.34 18.66 46.30
+both       30.16 21.38 52.52
+"""
+
 
 def printed(text):
     """The numbers of each row by its name."""
@@ -63,3 +92,61 @@ def test_table_3():
     both = read_reported()["table_3"]
     rows = {name: [both[s][name]["F1"] for s in ("users", "posts")] for name in both["users"]}
     assert rows == printed(TABLE_3) and set(both["posts"]) == set(rows)
+
+
+def values(rows):
+    """The numbers of each row by its name, without the parts that are words."""
+    return {name: list(row.values()) for name, row in rows.items() if isinstance(row, dict)}
+
+
+def test_the_korean_system():
+    """The README's tables: BLEU-1, ROUGE-L, METEOR; F1, precision, recall."""
+    reported = read_reported("instagram_korean")
+    assert values(reported["caption"]) == printed(KOREAN_CAPTIONS)
+    assert values(reported["hashtag"]) == printed(KOREAN_HASHTAGS)
+    for row in reported["hashtag"].values():
+        f1, precision, recall = row.values()
+        assert 2 * precision * recall / (precision + recall) == pytest.approx(f1, abs=5e-5)
+    forward = reported["look_back_predict_forward"]
+    assert [forward[how]["CIDEr"] for how in ("cross_entropy", "cider_optimised")] == [116.4, 127.6]
+
+
+def test_the_hashtag_story_system():
+    reported = read_reported("hashtag_story")
+    assert values(reported["readme"]) == printed(HASHTAG_STORY)
+    swapped = {name: row["Bleu_1_swapped"] for name, row in of_presets(reported["slides"])}
+    assert swapped == {"soft-attention": 0.0825, "show-tell-cnn": 0.1321, "alexnet": 0.0047}
+    harrison = values(reported["harrison"]).values()
+    assert [[100 * n for n in row] for row in harrison] == [
+        pytest.approx(row) for row in printed(HARRISON).values()
+    ]
+    study = reported["user_study"]
+    assert [study[name] for name in ("hashtags", "meaning", "match")] == [0.65, 0.47, 0.3]
+    assert (study["people"], study["images"]) == (7, 21)
+
+
+def test_what_is_reported_and_what_was_recomputed_agree():
+    """The README's figure rounds what its definitions give on the published predictions."""
+    reported = read_reported("hashtag_story")
+    for name in ("soft-attention", "show-tell-cnn"):
+        ours, theirs = reported["recomputed"][name], reported["readme"][name]
+        for metric, number in theirs.items():
+            assert ours[metric] == pytest.approx(number, abs=0.004), (name, metric)
+        # On sets, ROUGE-1 is the macro precision and recall by another name.
+        assert ours["ROUGE_1_precision"] == ours["macro_precision"]
+        assert ours["ROUGE_1_recall"] == ours["macro_recall"]
+
+
+def of_presets(part):
+    return [(name, row) for name, row in part.items() if isinstance(row, dict)]
+
+
+def test_reported_numbers_have_sources_and_the_names_of_presets_and_metrics():
+    known = {*HASHTAG_METRICS, *SENTENCE_METRICS}
+    korean, story = read_reported("instagram_korean"), read_reported("hashtag_story")
+    parts = [korean["caption"], korean["hashtag"], story["readme"]]
+    for name, row in (pair for part in parts for pair in of_presets(part)):
+        assert name in PRESETS and set(row) <= known
+    for name, row in (*of_presets(story["recomputed"]), *of_presets(story["harrison"])):
+        assert set(row) <= known, name
+    assert korean["source"] and all(part["source"] for _, part in of_presets(story))
