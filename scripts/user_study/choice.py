@@ -180,7 +180,7 @@ def _compared(row: dict[str, Any], view: View) -> list[str]:
 
 def _said(words: str, view: View) -> Said:
     """What is shown of a method's words: all methods' in the same form."""
-    shown = list(map(_readable, _masked(words, view)))
+    shown = list(map(readable, _masked(words, view)))
     if view.settings["task"] == HASHTAG:
         return Said(tags=tuple(dict.fromkeys(shown)))
     return Said(text=" ".join(shown))
@@ -195,7 +195,7 @@ def _masked(words: str, view: View) -> list[str]:
     return [word if word in view.vocabulary else UNKNOWN for word in words.split()]
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Emoji in colour, and no half characters, which no file can hold."""
     return draw_as_pictures(text.encode("utf-8", "replace").decode())
 
@@ -256,7 +256,7 @@ class OtherPosts:
             words[task] = _words(self._sibling, _id(subset, place, user), user)
         text = words.get("caption", [])
         tags = [tag for tag in words.get(HASHTAG, []) if f"#{tag}" not in text]
-        return Said(_readable(" ".join(text)), tuple(map(_readable, tags)))
+        return Said(readable(" ".join(text)), tuple(map(readable, tags)))
 
     @cached_property
     def _sibling(self) -> View | None:

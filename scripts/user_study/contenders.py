@@ -84,7 +84,7 @@ def open_comparison(runs: Sequence[Path], data_dir: Path | None) -> Comparison:
     contenders = _share_posts(every)
     view = open_view_of_run(RunFolder.open(runs[0]), configs[0].data, data_dir)
     left_out = _left_out(every, len(contenders[0].rows))
-    notes = [*_networks(contenders), *_leak(configs[0]), *left_out]
+    notes = [*networks(contenders), *_leak(configs[0]), *left_out]
     return Comparison(contenders, view, notes)
 
 
@@ -105,7 +105,7 @@ def _check_view(first: Path, ours: Config, run: Path, other: Config) -> None:
             )
 
 
-def _networks(contenders: list[Contender]) -> list[str]:
+def networks(contenders: list[Contender]) -> list[str]:
     """Which network's image features each run has read, as eval says it."""
     seen: dict[str, list[str]] = {}
     for one in contenders:

@@ -46,7 +46,8 @@ class Key:
 
     Attributes:
         study: names the study on pages and in answers.
-        task: caption or hashtag.
+        task: caption or hashtag; relevance, whose questions stand as the baselines: a vote for
+            ours is a yes.
         seed: of the draw.
         workers: judges of each (post, baseline).
         posts: ids of the drawn posts.

@@ -80,9 +80,21 @@ function showQuestion(question) {
   document.querySelectorAll("label input").forEach((input) => {
     input.checked = answers[question.id] === input.value;
   });
+  showRated(question);
   byId("clues").replaceChildren(...question.clues.map(clue));
   byId("clue_title").textContent = question.clues.length
     ? "Other posts of this person" : "There are no other posts of this person";
+}
+
+/* What a question by yes or no is about; the others compare two texts beside a person's posts. */
+function showRated({ ask, shown }) {
+  byId("question").classList.toggle("rating", Boolean(shown));
+  byId("shown").hidden = !shown;
+  document.querySelector("aside").hidden = Boolean(shown);
+  if (!shown) return;
+  byId("ask").textContent = ask;
+  write(byId("shown_tags"), { text: "", tags: shown.tags });
+  write(byId("shown_story"), { text: shown.text, tags: [] });
 }
 
 function showEnd() {

@@ -55,6 +55,26 @@ def plan_sheets(posts: int, pairs: int, judges: int, rng: random.Random) -> list
     return sheets
 
 
+def plan_ratings(posts: int, asks: int, judges: int, rng: random.Random) -> list[list[Item]]:
+    """Lays out sheets of questions by yes (1) or no (2): all on one post follow one another.
+
+    Args:
+        posts: how many were drawn.
+        asks: questions on each of them, in their order.
+        judges: how many sheets there are.
+        rng: decides the order of posts, and ids.
+
+    Returns:
+        [judges][posts * asks] items whose `pair` is the place of the question.
+    """
+    ids = iter(_distinct_ids(posts * asks * judges, rng))
+    sheets = []
+    for _ in range(judges):
+        order = rng.sample(range(posts), posts)
+        sheets.append([Item(next(ids), post, ask, 1) for post in order for ask in range(asks)])
+    return sheets
+
+
 def _sides(count: int, pair: int, extra: list[int], rng: random.Random) -> list[int]:
     """Places of our text, 1 or 2, shuffled; an odd number's surplus goes to each in turn."""
     sides = [1, 2] * (count // 2)

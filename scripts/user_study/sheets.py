@@ -13,10 +13,11 @@ from pathlib import Path
 
 from scripts.user_study.choice import CLUES, Question, Said
 from scripts.user_study.plan import Item
+from scripts.user_study.ratings import ASKS, RELEVANCE
 
 TEMPLATES = Path(__file__).parent
 # One noun for what methods write, for each task.
-THINGS = {"caption": "text", "hashtag": "set of hashtags"}
+THINGS = {"caption": "text", "hashtag": "set of hashtags", RELEVANCE: "hashtags and story"}
 CROWD_IMAGES = "images"
 
 
@@ -28,26 +29,35 @@ def page(
     Args:
         study: names the study, so that its answers are told from another's.
         number: of the page.
-        task: caption or hashtag.
+        task: caption or hashtag: which of two texts is better; relevance: questions by yes or no.
         questions: the drawn posts.
         items: what this worker is asked, in order.
     """
     images: dict[bytes, int] = {}
-    asked = [_asked(questions[item.post], item, images) for item in items]
+    ask = _rated if task == RELEVANCE else _asked
+    asked = [ask(questions[item.post], item, images) for item in items]
     data = {
         "study": study,
         "page": number,
         "images": [_data_uri(image) for image in images],
         "questions": asked,
     }
+    thing = THINGS[task]
     return _fill(
         "page.html",
-        thing=THINGS[task],
+        title=f"Questions on {thing}" if task == RELEVANCE else "Which is more relevant?",
+        intro=_fill(f"intro_{form_of(task)}.html", thing=thing),
+        ask=f"Which {thing} is more relevant to this person’s post?",
         style=_template("page.css"),
         script=_template("page.js"),
         # `<` would let a text end the script element that it stands in.
         data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
     )
+
+
+def form_of(task: str) -> str:
+    """The form of a study: of its own, or two texts compared."""
+    return RELEVANCE if task == RELEVANCE else "preference"
 
 
 def _asked(question: Question, item: Item, images: dict[bytes, int]) -> dict:
@@ -60,6 +70,18 @@ def _asked(question: Question, item: Item, images: dict[bytes, int]) -> dict:
             for clue in question.clues
         ],
         "texts": [_plain(first), _plain(second)],
+    }
+
+
+def _rated(question: Question, item: Item, images: dict[bytes, int]) -> dict:
+    """A question by yes or no; hashtags and story stand beside the picture."""
+    return {
+        "id": item.id,
+        "image": images.setdefault(question.image, len(images)),
+        "clues": [],
+        "shown": _plain(question.said[0]),
+        "ask": ASKS[item.pair].text,
+        "texts": [_plain(Said(answer)) for answer in ("Yes", "No")],
     }
 
 
@@ -79,6 +101,8 @@ def _data_uri(image: bytes) -> str:
 
 def crowd_template(task: str) -> str:
     """The page that a crowdsourcing site fills with the columns of a row, `${column}`."""
+    if task == RELEVANCE:
+        return _fill("crowd_relevance.html")
     clues = "\n".join(
         f'    <div class="clue"><img alt="" src="${{clue_{n}_image}}">'
         f'<p dir="auto">${{clue_{n}_text}}</p></div>'
@@ -87,13 +111,16 @@ def crowd_template(task: str) -> str:
     return _fill("crowd.html", thing=THINGS[task], clues=clues)
 
 
-def crowd_csv(questions: Sequence[Question], items: Sequence[Item], image_url: str) -> str:
+def crowd_csv(
+    questions: Sequence[Question], items: Sequence[Item], image_url: str, task: str = "caption"
+) -> str:
     """One row per question, texts as HTML in plain ASCII.
 
     Sites put texts into their pages as they are, so that `<` has to be `&lt;`; and some refuse
     emoji in an imported file, so that what is not ASCII is a character reference.
     """
-    rows = [_row(questions[item.post], item, image_url) for item in items]
+    row = _rated_row if task == RELEVANCE else _row
+    rows = [row(questions[item.post], item, image_url) for item in items]
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\r\n")
     writer.writeheader()
@@ -109,6 +136,17 @@ def _row(question: Question, item: Item, image_url: str) -> dict[str, str]:
         row[f"clue_{n + 1}_image"] = image_url + clue_name(item.post, n) if clue else ""
         row[f"clue_{n + 1}_text"] = _html(clue.said) if clue else ""
     return {**row, "text_a": _html(first), "text_b": _html(second)}
+
+
+def _rated_row(question: Question, item: Item, image_url: str) -> dict[str, str]:
+    (said,) = question.said
+    return {
+        "question": item.id,
+        "image": image_url + query_name(item.post),
+        "hashtags": _html(Said(tags=said.tags)),
+        "story": _html(Said(said.text)),
+        "ask": _html(Said(ASKS[item.pair].text)),
+    }
 
 
 def crowd_images(questions: Sequence[Question]) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.user_study.votes import Pair, agreement, by_posts, wilson
+from scripts.user_study.votes import Pair, agreement, by_posts, total_first, wilson
 from utils.tables import Style, format_table
 
 REPORTED = Path(__file__).parent.parent / "reported" / "table4.json"
@@ -64,6 +64,19 @@ def _interval(ends: tuple[float, float]) -> str:
 
 def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def notes(pairs: Sequence[Pair]) -> list[str]:
+    """What a reader of the table should know of all votes together."""
+    missing = sum(pair.missing for pair in pairs)
+    wanted = sum(pair.wanted * len(pair.counts) for pair in pairs)
+    first = f"{100 * total_first(pairs):.1f}% of the votes are for the text that stood first"
+    return [
+        "by votes: Wilson interval; by posts: bootstrap that draws whole posts, since the votes on "
+        "one post are not independent",
+        f"{missing:,} of {wanted:,} votes are missing",
+        *([first] if sum(pair.votes for pair in pairs) else []),
+    ]
 
 
 def to_csv(pairs: Sequence[Pair]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from scripts.user_study.answers import Answers
 from scripts.user_study.key import Key
+from scripts.user_study.ratings import RELEVANCE
 
 Z = 1.959964  # of a two-sided 95% interval
 DRAWS = 10_000
@@ -94,12 +95,12 @@ def count_votes(key: Key, answers: Answers) -> list[Pair]:
 
 
 def count_again(key: Key, answers: Answers) -> int:
-    """Answers by workers who had judged the same post already, in another batch of the study."""
-    asked = [
-        (worker, key.items[question].post)
-        for question, worker in answers.given
-        if question in key.items
-    ]
+    """Answers by workers who had judged the same post already, in another batch of the study.
+
+    The questions by yes or no on one post are asked of the same worker; only the same one counts.
+    """
+    items = [(worker, key.items[q]) for q, worker in answers.given if q in key.items]
+    asked = [(who, item.post, item.pair if key.task == RELEVANCE else None) for who, item in items]
     return len(asked) - len(set(asked))
 
 

@@ -27,13 +27,14 @@ def study(tmp_path_factory):
     return make(make_runs(tmp_path_factory.mktemp("world")), "study")
 
 
-def saved_page(path, study, number, ours=True, only=None, time="2026-01-01T00:00:00.000Z"):
+def saved_page(
+    path, study, number, ours=True, only=None, time="2026-01-01T00:00:00.000Z", answers=None
+):
     """What the script of a page saves when its worker always chooses ours, or never."""
     page, items = pages_of(study)[number - 1], items_of(study)
-    answers = {}
-    for question in page["questions"][:only]:
-        place = items[question["id"]]["ours"]
-        answers[question["id"]] = str(place if ours else 3 - place)
+    places = {q["id"]: items[q["id"]]["ours"] for q in page["questions"][:only]}
+    chosen = {question: str(place if ours else 3 - place) for question, place in places.items()}
+    answers = chosen if answers is None else answers
     lines = [page["study"], str(number), time, *(f"{q} {c}" for q, c in answers.items())]
     crc = f"{zlib.crc32(chr(10).join(lines).encode()):08x}"
     values = {"study": page["study"], "page": number, "saved": time, "answers": answers}
