@@ -60,6 +60,7 @@ Preset = Literal[
     "show-tell-cnn",
     "alexnet",
     "char-rnn",
+    "char-rnn-slides",
 ]
 
 
@@ -68,7 +69,8 @@ class DataConfig:
     """Which posts: a view of a data root."""
 
     data_dir: Path = Path("data")
-    """The data root, made by scripts.build_dataset and scripts.extract_features."""
+    """The data root, made by scripts.build_dataset and scripts.extract_features; for a model of
+    running text the corpus, made by scripts.build_corpus."""
     task: Task = "caption"
     """What is written: captions or hashtags."""
     split: Split = "users"
@@ -134,7 +136,8 @@ class Config:
     preset: Preset = "csmn-p5"
     """Named settings that the other flags change."""
     run_dir: Path | None = None
-    """Folder of the run; by default runs/<preset>-<task>-<split>-<context>."""
+    """Folder of the run; by default runs/<preset>-<task>-<split>-<context>, for a model of running
+    text runs/<preset>-<name of data_dir>."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=CSMNConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -204,6 +207,11 @@ def _hashtags(extractor: str, model: ModelConfig, **changes) -> Config:
     return Config(data=data, model=model, train=dataclasses.replace(_HASHTAGS, **changes))
 
 
+def _stories(model: CharRNNConfig = CharRNNConfig(), **changes) -> Config:  # noqa: B008
+    train = TrainConfig(**{"epochs": 50, "learning_rate_decay": 1.0, **changes})
+    return Config(data=DataConfig(data_dir=Path("data/stories")), model=model, train=train)
+
+
 _METHODS = {
     "csmn-p5": Config(model=CSMNConfig()),
     "csmn-r5c": Config(model=CSMNConfig(image_memory="res5c")),
@@ -230,7 +238,15 @@ _METHODS = {
     "alexnet": _hashtags(
         "pixels", AlexNetConfig(), batch_size=1024, optimizer="sgd", learning_rate=0.1
     ),
-    "char-rnn": Config(model=CharRNNConfig(), train=TrainConfig(learning_rate_decay=1.0)),
+    "char-rnn": _stories(batch_size=64, learning_rate=2e-3, clip_norm=1.0),
+    # The slides' optimizer, rate and epochs; batches and windows per epoch of the authors' code.
+    "char-rnn-slides": _stories(
+        CharRNNConfig(epoch_windows=50 * 128),
+        batch_size=128,
+        epochs=100,
+        optimizer="rmsprop",
+        learning_rate=0.01,
+    ),
 }
 PRESETS = {name: dataclasses.replace(found, preset=name) for name, found in _METHODS.items()}
 
@@ -268,7 +284,8 @@ def resolve(config: Config) -> Config:
     }
     missing = {k: v for k, v in defaults.items() if getattr(config.train, k) is None}
     data = config.data
-    name = f"{config.preset}-{data.task}-{data.split}-{data.context}"
+    posts = f"{data.task}-{data.split}-{data.context}"
+    name = f"{config.preset}-{data.data_dir.name if config.model.reads == 'text' else posts}"
     return dataclasses.replace(
         config,
         train=dataclasses.replace(config.train, **missing),
@@ -302,6 +319,8 @@ def check(config: Config) -> None:
         check_positive(name, getattr(train, name))
     if train.init_from and model.spec != "released":
         raise UserError("--init_from brings the released code's weights: give --spec released too")
+    if model.reads == "text" and train.select_by == "score":
+        raise UserError("--select_by score compares captions: this model writes none")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 

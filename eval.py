@@ -13,8 +13,9 @@ import numpy as np
 
 from configuration import Config, EvalConfig
 from data_loader.pipeline import Posts, distribute, open_posts
-from data_loader.trained import open_posts_of_run, open_view_of_run
+from data_loader.trained import open_posts_of_run, open_view_of_run, open_windows_of_run
 from data_loader.view import View
+from data_loader.windows import Windows
 from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy
@@ -34,6 +35,9 @@ def main() -> None:
     check(options)
     run = RunFolder.open(options.run_dir or newest_run(options.runs_dir))
     config = Config.from_dict(run.configuration)
+    if config.model.reads == "text":
+        evaluate_text(options, config, run)
+        return
     view = open_view_of_run(run, config.data, options.data_dir)
     tags = options.decoding.separate_tags(config.model, *view.tag_counts())
     if not config.model.learns and options.checkpoint != "best":
@@ -64,15 +68,59 @@ def check(options: EvalConfig) -> None:
         raise UserError("eval runs in one process: unset TF_CONFIG, or start a single task")
 
 
-def file_suffix(options: EvalConfig, view: View) -> str:
+def evaluate_text(options: EvalConfig, config: Config, run: RunFolder) -> None:
+    """How well a model of running text predicts a subset: perplexity, and bits per character."""
+    options.decoding.refuse("this model is scored by how well it predicts text")
+    folder, subset = options.data_dir or config.data.data_dir, options.subset or "test"
+    windows = open_windows_of_run(run, folder, subset, config.model.word_slots)
+    rows = thinned(windows.rows, options.limit)
+    forced, unit, step = force(options, config, run.path, windows, rows)
+    numbers = {**forced.scores(unit), "characters": int(forced.targets.sum())}
+    print(metric_table({"score": numbers}))
+    suffix = file_suffix(options)
+    path = run.path / f"metrics{suffix}.json"
+    made_by = {"subset": subset, "windows": len(rows), "window": config.model.word_slots}
+    made_by |= {"step": step, "checkpoint": options.checkpoint, "limit": options.limit}
+    write_report(path, {**numbers, **made_by, "precision": config.train.precision})
+    print(f"written: {path}")
+
+
+def force(
+    options: EvalConfig, config: Config, run_dir: Path, windows: Windows, rows: np.ndarray
+) -> tuple[Any, str, int]:
+    """Predicts every character of the windows; sums by window, what is predicted, and the step."""
+    from model.evaluation import teacher_forced_posts, unit_of
+    from model.saving import load_captioner
+
+    strategy = make_strategy(options.num_gpus, options.virtual_towers)
+    with strategy.scope():
+        captioner, found = load_captioner(
+            config.model, run_dir, options.checkpoint, config.train.precision
+        )
+    print(f"{run_dir}, step {found.step}: {len(rows):,} windows of {windows.subset.name}")
+    size = options.batch_size * strategy.num_replicas_in_sync
+    batches = distribute(strategy, windows, rows, size)
+    return teacher_forced_posts(strategy, captioner, batches), unit_of(captioner), found.step
+
+
+def thinned(rows: np.ndarray, limit: int | None) -> np.ndarray:
+    """So many rows at most, evenly spread."""
+    if not limit or limit >= len(rows):
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
+
+
+def file_suffix(options: EvalConfig, view: View | None = None) -> str:
     """What tells the files of these options from those of a plain `eval`, which others read.
 
-    Of `--subset val --beam_size 3 --limit 100`, it is `-val-beam3-limit100`.
+    Of `--subset val --beam_size 3 --limit 100`, it is `-val-beam3-limit100`. A model of running
+    text has no view.
     """
-    decoding, captions = options.decoding, view.settings["task"] == "caption"
-    fitting = fitting_tokenizer(view.settings.get("tokenizer"))
+    settings, decoding = view.settings if view else {}, options.decoding
+    captions = settings.get("task") == "caption"
+    fitting = fitting_tokenizer(settings.get("tokenizer"))
     parts = {
-        options.subset: options.subset not in (None, view.test_subset),
+        options.subset: options.subset not in (None, view.test_subset if view else "test"),
         options.checkpoint if options.checkpoint == "last" else f"step{options.checkpoint}": (
             options.checkpoint != "best"
         ),
@@ -80,6 +128,7 @@ def file_suffix(options: EvalConfig, view: View) -> str:
         f"penalty{decoding.length_penalty:g}": decoding.length_penalty != 0,
         f"sample{decoding.seed}": decoding.sample,
         f"temperature{decoding.temperature:g}": decoding.temperature != 1,
+        f"top{decoding.top_p:g}": decoding.top_p != 1,
         f"tags{decoding.tags_per_post}": decoding.tags_per_post is not None,
         f"limit{options.limit}": options.limit is not None,
         str(options.tokenizer): captions and options.tokenizer not in (None, fitting),
@@ -102,10 +151,7 @@ def open_subset(options: EvalConfig, config: Config, run: RunFolder, view: View)
     posts = open_posts_of_run(run, view, subset, config.model, config.data.extractor)
     for reason, count in posts.left_out.items():
         print(f"{subset}: {count:,} posts {reason} are left out")
-    if options.limit and options.limit < len(posts):
-        places = np.linspace(0, len(posts) - 1, options.limit).round().astype(int)
-        posts = dataclasses.replace(posts, rows=posts.rows[places])
-    return posts
+    return dataclasses.replace(posts, rows=thinned(posts.rows, options.limit))
 
 
 def extractor_of(posts: Posts) -> str | None:

@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from configuration import Config, parse_config
-from data_loader.identity import features_identity, posts_identity
-from data_loader.pipeline import Posts, distribute, epoch_order, open_posts, steps_per_epoch
-from data_loader.view import VOCABULARY, View, open_view
+from data_loader.corpus import Corpus, open_corpus
+from data_loader.identity import features_identity, training_identity
+from data_loader.pipeline import Posts, distribute, open_posts, steps_per_epoch
+from data_loader.view import View, open_view
+from data_loader.windows import Windows, open_windows
 from utils.checkpoint import list_checkpoints
 from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
@@ -42,9 +44,9 @@ IN_COMMON = ("model", "train", "vocabulary_sha256", "training_posts", "features"
 class Data(NamedTuple):
     """What a run learns from."""
 
-    view: View
-    training: Posts
-    validation: Posts | None
+    source: View | Corpus
+    training: Posts | Windows
+    validation: Posts | Windows | None
 
 
 def main() -> None:
@@ -60,7 +62,7 @@ def main() -> None:
     print(f"replicas: {strategy.num_replicas_in_sync}")
     initial = read_initial(config)
     settings = run_settings(config, data)
-    with one_line_for_a_lost_worker(), open_run(config, settings, data.view, strategy) as run:
+    with one_line_for_a_lost_worker(), open_run(config, settings, data, strategy) as run:
         trainer = make_trainer(config, settings, data, strategy, run, initial)
         with contextlib.closing(trainer.sink):
             ended = trainer.run()
@@ -73,13 +75,17 @@ def record_search(config: Config, data: Data) -> None:
     """Writes the run folder of a method that learns nothing: eval finds there what to search."""
     print_settings(config, data)
     with RunFolder.create_or_resume(config.run_dir, run_settings(config, data)) as run:
-        write_bytes(run.path / VOCABULARY, (data.view.folder / VOCABULARY).read_bytes())
+        copy_vocabulary(data, run)
     print(f"{config.preset} learns nothing; search by: python -m eval --run_dir {config.run_dir}")
 
 
 def open_data(config: Config) -> Data:
-    """The view and its usable posts."""
-    data = config.data
+    """The view and its usable posts; for a model of running text, the corpus and its windows."""
+    data, width = config.data, config.model.word_slots
+    if config.model.reads == "text":
+        corpus = open_corpus(data.data_dir)
+        training = open_windows(corpus, "train", width, config.model.epoch_windows)
+        return Data(corpus, training, open_windows(corpus, "val", width))
     view = open_view(data.data_dir, data.task, data.split, data.context)
     return Data(view, open_subset(config, view, "train"), open_subset(config, view, "val"))
 
@@ -103,7 +109,7 @@ def open_subset(config: Config, view: View, name: str) -> Posts | None:
     return posts
 
 
-def with_extractor(config: Config, posts: Posts) -> Config:
+def with_extractor(config: Config, posts: Posts | Windows) -> Config:
     """The configuration with the features' name in it, so that eval takes the same."""
     extractor = posts.features.extractor if posts.features else None
     return dataclasses.replace(config, data=dataclasses.replace(config.data, extractor=extractor))
@@ -115,7 +121,7 @@ def print_settings(config: Config, data: Data) -> None:
         print(f"{name}: {section if isinstance(section, str) else _listed(section)}")
     for posts in filter(None, (data.training, data.validation)):
         left_out = "".join(f"; {n:,} {reason} left out" for reason, n in posts.left_out.items())
-        print(f"{posts.subset.name}: {len(posts):,} posts{left_out}")
+        print(f"{posts.subset.name}: {len(posts):,} {posts.unit}{left_out}")
 
 
 def read_initial(config: Config) -> dict[str, np.ndarray] | None:
@@ -138,21 +144,27 @@ def run_settings(config: Config, data: Data) -> dict:
     """
     return {
         **config.to_dict(),
-        "vocabulary_sha256": sha256(data.view.folder / VOCABULARY),
-        "training_posts": posts_identity(data.training),
+        "vocabulary_sha256": sha256(data.source.vocabulary_file),
+        "training_posts": training_identity(data.training),
         "features": features_identity(data.training),
     }
 
 
 @contextlib.contextmanager
-def open_run(config: Config, settings: dict, view: View, strategy) -> Iterator[RunFolder | None]:
+def open_run(config: Config, settings: dict, data: Data, strategy) -> Iterator[RunFolder | None]:
     """The locked run folder; None in a worker that is not the chief."""
     if not is_chief(strategy):
         yield None
         return
     with RunFolder.create_or_resume(config.run_dir, settings, MAY_CHANGE) as run:
-        write_bytes(run.path / VOCABULARY, (view.folder / VOCABULARY).read_bytes())
+        copy_vocabulary(data, run)
         yield run
+
+
+def copy_vocabulary(data: Data, run: RunFolder) -> None:
+    """Puts what the ids mean into the run folder."""
+    file = data.source.vocabulary_file
+    write_bytes(run.path / file.name, file.read_bytes())
 
 
 def make_trainer(config: Config, settings: dict, data: Data, strategy, run, initial):
@@ -161,7 +173,7 @@ def make_trainer(config: Config, settings: dict, data: Data, strategy, run, init
 
     training = data.training
     image_dim = training.features.dim if training.features else 1
-    sizes = {"vocab_size": len(data.view.vocabulary), "image_dim": image_dim}
+    sizes = {"vocab_size": len(data.source.vocabulary), "image_dim": image_dim}
     feed = functools.partial(make_feed, config, data, strategy)
     common = {name: settings[name] for name in IN_COMMON}
     return start(strategy, config, sizes, feed, run, initial, common)
@@ -177,7 +189,7 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
     runs_of = config.train.batch_size if config.model.spec == "released" else None
 
     def train_batches(epoch: int, first_step: int):
-        order = epoch_order(training, seed, epoch, runs_of)
+        order = training.order(seed, epoch, runs_of)
         return distribute(strategy, training, order, batch, first_step)
 
     def validation_batches():

@@ -6,6 +6,7 @@ import numpy as np
 
 from data_loader.features import NOT_COMPARED
 from data_loader.pipeline import Posts
+from data_loader.windows import Windows
 from utils.files import sha256_of_json
 
 _ROWS = 65536  # hashed at a time, so that memory does not grow with the data
@@ -17,6 +18,11 @@ def features_identity(posts: Posts) -> str | None:
         return None
     described = {k: v for k, v in posts.features.metadata.items() if k not in NOT_COMPARED}
     return sha256_of_json(described)[:16]
+
+
+def training_identity(training: Posts | Windows) -> dict[str, int | str]:
+    """Which posts, or which text."""
+    return training.identity() if isinstance(training, Windows) else posts_identity(training)
 
 
 def posts_identity(posts: Posts) -> dict[str, int | str]:

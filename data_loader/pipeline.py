@@ -41,6 +41,7 @@ class Posts:
     left_out: dict[str, int]
     user_words: int
     caption_width: int
+    unit = "posts"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,9 +78,13 @@ class Posts:
         }
 
     @cached_property
-    def reader(self) -> "_Reader":
+    def reader(self) -> "Reader":
         """What `tf.data` calls; one for all data sets of these posts."""
-        return _Reader(self)
+        return Reader(self)
+
+    def order(self, seed: int, epoch: int, runs_of: int | None = None) -> np.ndarray:
+        """The order of one epoch; see `epoch_order`."""
+        return epoch_order(self, seed, epoch, runs_of)
 
     def _images(self, rows: np.ndarray) -> np.ndarray:
         if self.features is None:
@@ -87,7 +92,7 @@ class Posts:
         return self.features.gather(self.subset.image_row[rows])
 
 
-class _Reader:
+class Reader:
     """`Posts.read` as TensorFlow calls it: rows in, a list of arrays out.
 
     TensorFlow keeps every Python function that a data set has used as long as the process lives,
@@ -286,7 +291,7 @@ class Batches:
     """
 
     def __init__(
-        self, dataset: "tf.data.Dataset | tf.distribute.DistributedDataset", reader: _Reader
+        self, dataset: "tf.data.Dataset | tf.distribute.DistributedDataset", reader: Reader
     ):
         self._dataset, self._reader = dataset, reader
         self.element_spec = dataset.element_spec

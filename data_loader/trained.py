@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Protocol
 
+from data_loader.corpus import Corpus, open_corpus
 from data_loader.identity import features_identity
 from data_loader.pipeline import Posts, open_posts
-from data_loader.view import VOCABULARY, View, open_view
+from data_loader.view import View, open_view
+from data_loader.windows import Windows, open_windows
 from utils.errors import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
@@ -41,12 +43,27 @@ def open_view_of_run(run: RunFolder, settings: Settings, data_dir: Path | None =
     """
     root = data_dir or settings.data_dir
     view = open_view(root, settings.task, settings.split, settings.context)
-    if run.configuration.get("vocabulary_sha256") != sha256(view.folder / VOCABULARY):
+    _check_vocabulary(run, view)
+    return view
+
+
+def open_windows_of_run(run: RunFolder, corpus_folder: Path, subset: str, width: int) -> Windows:
+    """Opens a subset of a corpus whose characters have the ids that the run's model has learnt.
+
+    Raises:
+        UserError: no such corpus or subset, or one with other characters.
+    """
+    corpus = open_corpus(corpus_folder)
+    _check_vocabulary(run, corpus)
+    return open_windows(corpus, subset, width)
+
+
+def _check_vocabulary(run: RunFolder, source: View | Corpus) -> None:
+    if run.configuration.get("vocabulary_sha256") != sha256(source.vocabulary_file):
         raise UserError(
-            f"{run.path} was trained with another vocabulary than {view.folder} has: give the "
+            f"{run.path} was trained with another vocabulary than {source.folder} has: give the "
             "--data_dir of its training, or train again"
         )
-    return view
 
 
 def open_posts_of_run(

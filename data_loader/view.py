@@ -103,6 +103,11 @@ class View:
         return self.columns.texts("users")
 
     @property
+    def vocabulary_file(self) -> Path:
+        """What a run copies, to know what its ids mean."""
+        return self.folder / VOCABULARY
+
+    @property
     def test_subset(self) -> str:
         """The test posts: `test`, or the first of InstaPIC's two subsets."""
         return "test" if "test" in self.subsets else "test1"

@@ -4,9 +4,11 @@ import dataclasses
 
 from model.attend_tell import AttendTell
 from model.captioner import Captioner
+from model.char_rnn import CharRNN
 from model.configs import (
     IMAGE_SLOTS,
     AttendTellConfig,
+    CharRNNConfig,
     CSMNConfig,
     ModelConfig,
     Seq2SeqConfig,
@@ -52,6 +54,10 @@ def build_captioner(
             return AttendTell(**_cells(settings, image_dim), **_others(settings), **common)
         case SoftAttentionConfig():
             return SoftAttention(**_cells(settings, image_dim), **_others(settings), **common)
+        case CharRNNConfig():
+            fields = _others(settings)
+            del fields["window"], fields["epoch_windows"]  # the first is `word_slots`
+            return CharRNN(**fields, **common)
         case Seq2SeqConfig():
             fields = _others(settings)
             return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)
@@ -73,5 +79,5 @@ def _cells(settings: ModelConfig, image_dim: int) -> dict:
 def _others(settings: ModelConfig) -> dict:
     """The fields that are constructor arguments under the same names."""
     fields = dataclasses.asdict(settings)
-    del fields["word_slots"]  # common to all
+    fields.pop("word_slots", None)  # common to all
     return fields

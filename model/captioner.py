@@ -14,9 +14,12 @@ Batch = dict[str, tf.Tensor]
     image          [B, I, image_dim]  feature rows
     context        [B, U] int32       the user's words, best first, 0 after the end
     context_length [B] int32
-    caption        [B, L - 1] int32   target words without GO and EOS, 0 after the end
+    caption        [B, L - 1] int32   target words without GO and EOS, 0 after the end; a text that
+                                      is cut off at [B, L] has no EOS
     caption_length [B] int32
     row            [B] int32          which post of the subset this is
+    prefix         [B, P] int32       only in decoding, and not needed: the words that a caption
+                                      begins with, 0 after the end
 """
 
 
@@ -85,18 +88,18 @@ def teacher_forcing(
         real     True  True  True   False ...  [B, L]
 
     Args:
-        batch: with `caption` [B, L - 1] or narrower and `caption_length` [B].
+        batch: with `caption` [B, L] or narrower and `caption_length` [B].
         word_slots: L.
         extra_targets: positions after EOS that count as real, with PAD as their target; never
             beyond the batch's longest caption (the released training's mask has 1).
     """
     caption, length = batch["caption"], batch["caption_length"]
-    missing = word_slots - 1 - tf.shape(caption)[1]
+    missing = word_slots - tf.shape(caption)[1]
     caption = tf.pad(caption, [[0, 0], [0, missing]])
-    inputs = tf.pad(caption, [[0, 0], [1, 0]], constant_values=GO)
+    inputs = tf.pad(caption[:, :-1], [[0, 0], [1, 0]], constant_values=GO)
     positions = tf.range(word_slots)
     end = tf.cast(positions == length[:, tf.newaxis], caption.dtype)
-    targets = tf.pad(caption, [[0, 0], [0, 1]]) + EOS * end
+    targets = caption + EOS * end
     inputs.set_shape([None, word_slots])
     last = tf.minimum(length + extra_targets, tf.reduce_max(length))
     return inputs, targets, positions <= last[:, tf.newaxis]

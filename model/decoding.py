@@ -36,6 +36,7 @@ class _Search(NamedTuple):
     scores: tf.Tensor  # [A, K]
     finished: tf.Tensor  # [A, K] bool
     chance: tf.Tensor  # [A, L], uniform numbers for sampling; [A, 0] otherwise
+    prefix: tf.Tensor  # [A, L] int32, words that are given, 0 after the last; [A, 0] without any
 
 
 def decode(
@@ -44,6 +45,7 @@ def decode(
     beam_size: int = 1,
     sample: bool = False,
     temperature: float = 1.0,
+    top_p: float = 1.0,
     seed: int = 0,
     length_penalty: float = 0.0,
     stop_at_eos: bool = True,
@@ -53,21 +55,26 @@ def decode(
 
     Args:
         captioner: the model.
-        batch: see `model/captioner.py`; captions are not looked at.
+        batch: see `model/captioner.py`; captions are not looked at. Where it has a `prefix`, each
+            caption begins with its words: the model reads every one of them once, in their turn.
         beam_size: K; 1 is the paper's greedy search.
         sample: draw each word instead; what a post gets depends on `seed` and its `row` alone.
         temperature: divides the logits when sampling.
+        top_p: draw among the most probable words alone, as many as have this probability together
+            (nucleus sampling, Holtzman et al., 2020).
         seed: of the sampling.
         length_penalty: beams are ranked by score / length ** length_penalty at the end.
         stop_at_eos: False writes on to the last slot (the released code's graph).
         forbidden: word ids that are never written.
 
     Raises:
-        ValueError: sampling with more than one beam.
+        ValueError: sampling, or words that are given, with more than one beam.
     """
     if sample and beam_size > 1:
         raise ValueError(f"sampling draws one caption per post, but beam_size is {beam_size}")
-    choose = _Chooser(beam_size, sample, temperature, forbidden)
+    if "prefix" in batch and beam_size > 1:
+        raise ValueError(f"a prefix leaves one beam, but beam_size is {beam_size}")
+    choose = _Chooser(beam_size, sample, temperature, top_p, forbidden)
     chance = uniform(seed, batch["row"], [captioner.word_slots]) if sample else None
     search = _start(captioner, batch, beam_size, chance)
     size = tf.shape(search.row)[0]
@@ -113,7 +120,15 @@ def _start(captioner: Captioner, batch: Batch, beams: int, chance: tf.Tensor | N
         scores=tf.zeros([size, beams], captioner.score_dtype),
         finished=tf.zeros([size, beams], tf.bool),
         chance=tf.zeros([size, 0]) if chance is None else chance,
+        prefix=_prefix(batch, size, captioner.word_slots),
     )
+
+
+def _prefix(batch: Batch, size: tf.Tensor, slots: int) -> tf.Tensor:
+    if "prefix" not in batch:
+        return tf.zeros([size, 0], tf.int32)
+    padded = tf.pad(batch["prefix"], [[0, 0], [0, slots]])[:, :slots]
+    return tf.ensure_shape(padded, [None, slots])
 
 
 def _advance(captioner, choose, step, search: _Search, stop_at_eos: bool) -> _Search:
@@ -137,19 +152,26 @@ def _advance(captioner, choose, step, search: _Search, stop_at_eos: bool) -> _Se
 class _Chooser:
     """Picks the next words: tokens [A, K], the beam each continues [A, K], their scores [A, K]."""
 
-    def __init__(self, beams: int, sample: bool, temperature: float, forbidden: tuple[int, ...]):
+    def __init__(
+        self,
+        beams: int,
+        sample: bool,
+        temperature: float,
+        top_p: float,
+        forbidden: tuple[int, ...],
+    ):
         self.beams, self.sample = beams, sample
-        self.temperature, self.forbidden = temperature, forbidden
+        self.temperature, self.top_p, self.forbidden = temperature, top_p, forbidden
 
     def __call__(self, logits, search: _Search, step):
         logits = _forbid(logits, self.forbidden)
         if self.beams > 1:
             return self._beams(logits, search, step)
-        if self.sample:
-            tokens = self._draw(logits, search, step)
-            chosen = tf.gather(logits, tokens, batch_dims=2)
-        else:
-            chosen, tokens = (best[..., 0] for best in top_k(logits, 1))
+        tokens = self._draw(logits, search, step) if self.sample else top_k(logits, 1)[1][..., 0]
+        if search.prefix.shape[1]:
+            given = search.prefix[:, step, tf.newaxis]
+            tokens = tf.where(given > 0, given, tokens)
+        chosen = tf.gather(logits, tokens, batch_dims=2)
         gain = chosen - _log_total(logits)
         tokens = tf.where(search.finished, PAD, tokens)
         scores = search.scores + tf.where(search.finished, tf.zeros_like(gain), gain)
@@ -157,10 +179,20 @@ class _Chooser:
 
     def _draw(self, logits, search: _Search, step):
         """Inverse of the cumulative distribution at this post's number for this step."""
-        total = tf.cumsum(tf.nn.softmax(logits[:, 0] / self.temperature), axis=-1)  # [A, V]
+        probability = tf.nn.softmax(logits[:, 0] / self.temperature)  # [A, V]
+        total = tf.cumsum(self._nucleus(probability), axis=-1)
         # Rounding may leave the last sum under one: scaling keeps the draw inside the vocabulary.
         level = tf.cast(search.chance[:, step, tf.newaxis], total.dtype) * total[:, -1:]
         return tf.searchsorted(total, level, side="right")
+
+    def _nucleus(self, probability: tf.Tensor) -> tf.Tensor:
+        """The probabilities [A, V] of the words that may be drawn, 0 elsewhere."""
+        if self.top_p >= 1:
+            return probability
+        ranked = tf.sort(probability, direction="DESCENDING")
+        needed = tf.cumsum(ranked, axis=-1, exclusive=True) < self.top_p
+        least = tf.reduce_min(tf.where(needed, ranked, 1), -1, keepdims=True)
+        return tf.where(probability >= least, probability, 0)
 
     def _beams(self, logits, search: _Search, step):
         """The K best of all continuations; a finished beam continues with PAD, at no cost."""

@@ -24,6 +24,8 @@ class DecodingOptions:
     """Draw each word by its probability instead of taking the best."""
     temperature: float = 1.0
     """Of the sampling, divides the logits: lower is safer, higher is bolder."""
+    top_p: float = 1.0
+    """Of the sampling: draw among the most probable words that have this share together."""
     seed: int = 0
     """Of the sampling."""
     tags_per_post: int | None = None
@@ -44,14 +46,18 @@ class DecodingOptions:
         check_range("tags_per_post", self.tags_per_post, 1)
         check_range("seed", self.seed, 0, LARGEST_SEED)
         check_positive("temperature", self.temperature)
+        check_positive("top_p", self.top_p)
+        check_range("top_p", self.top_p, 0, 1)
         if not math.isfinite(self.length_penalty):
             raise UserError(f"--length_penalty is {self.length_penalty}; expected a number")
         if self.sample and self.beam_size > 1:
             raise UserError("--sample draws one caption per post: leave out --beam_size")
         if self.length_penalty and self.beam_size == 1:
             raise UserError("--length_penalty ranks beams: give --beam_size with it")
-        if not self.sample and (self.seed or self.temperature != 1):
-            raise UserError("--seed and --temperature are those of sampling: give --sample too")
+        if not self.sample and (self.seed or self.temperature != 1 or self.top_p != 1):
+            raise UserError(
+                "--seed, --temperature and --top_p are those of sampling: give --sample too"
+            )
 
     def refuse(self, reason: str) -> None:
         """Refuses flags of a sequence search where there is none.

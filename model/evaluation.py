@@ -1,5 +1,6 @@
 """Runs a captioner over a subset: teacher-forced scores and decoded captions, every post once."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -41,19 +42,28 @@ class Forced(NamedTuple):
     correct: np.ndarray
     targets: np.ndarray
 
-    def scores(self) -> dict[str, float]:
+    def scores(self, unit: str = "word") -> dict[str, float]:
         """Mean loss per target word, perplexity and per-word accuracy."""
         sums = (column.sum(dtype=np.float64) for column in self[1:])
-        return word_scores(*sums)
+        return word_scores(*sums, unit)
 
 
-def word_scores(loss: float, correct: float, targets: float) -> dict[str, float]:
-    """Means of sums over target words (EOS is one too)."""
+def unit_of(captioner: Captioner) -> str:
+    """What the model writes at a step: a word, or what it says itself."""
+    return getattr(captioner, "unit", "word")
+
+
+def word_scores(
+    loss: float, correct: float, targets: float, unit: str = "word"
+) -> dict[str, float]:
+    """Means of sums over target words (EOS is one too); of characters, also bits."""
     targets = max(float(targets), 1.0)
     mean = float(loss) / targets
     with np.errstate(over="ignore"):
         perplexity = float(np.exp(mean))
-    return {"loss": mean, "perplexity": perplexity, "word_accuracy": float(correct) / targets}
+    bits = {"bits_per_character": mean / math.log(2)} if unit == "character" else {}
+    accuracy = {f"{unit}_accuracy": float(correct) / targets}
+    return {"loss": mean, "perplexity": perplexity, **bits, **accuracy}
 
 
 def teacher_forced_scores(
@@ -74,7 +84,7 @@ def teacher_forced_scores(
     totals = np.zeros(3)
     for batch in batches:
         totals += [float(value) for value in step(batch)]
-    return word_scores(*totals)
+    return word_scores(*totals, unit_of(captioner))
 
 
 def teacher_forced_posts(

@@ -120,6 +120,8 @@ def open_run(run_dir: Path, data_dir: Path | None) -> tuple[Config, View]:
     """
     run = RunFolder.open(run_dir)
     config = Config.from_dict(run.configuration)
+    if config.model.reads == "text":
+        raise UserError(f"{run_dir} is a {config.preset} run, for python -m scripts.story")
     if not config.model.learns:
         raise UserError(
             f"{run_dir} is a {config.preset} run, which answers with training posts: "

@@ -53,6 +53,7 @@ RELATED = {
     "show-tell-cnn": ShowTellCNNConfig(layers=2, hidden_dim=512, word_dim=256),
     "alexnet": AlexNetConfig(head="softmax", dropout=0.4, tags_per_post=3),
     "char-rnn": CharRNNConfig(layers=2, hidden_dim=1024, char_dim=1024, window=500),
+    "char-rnn-slides": CharRNNConfig(epoch_windows=6400),
 }
 
 

@@ -88,13 +88,20 @@ class CharRNNConfig(Method):
     char_dim: int = 1024
     """Width of character embeddings."""
     window: int = 500
-    """Characters that are learnt at a time."""
+    """Characters that are learnt at a time; no state goes from one window to the next."""
+    epoch_windows: int = 3200
+    """Windows that an epoch has at least: it goes through a short text several times, each time cut
+    at other places."""
+    dropout: float = 0.0
+    """Share of each layer's output that is left out in training."""
+    reads = "text"
 
     @property
     def word_slots(self) -> int:
-        """Characters of a window, with the symbol that begins it."""
-        return self.window + 1
+        """Characters of a window: all of them are predicted."""
+        return self.window
 
     def check(self) -> None:
         """See `Method.check`."""
-        check_sizes(self, "layers", "hidden_dim", "char_dim", "window")
+        check_sizes(self, "layers", "hidden_dim", "char_dim", "window", "epoch_windows")
+        check_share("dropout", self.dropout)

@@ -26,6 +26,7 @@ class Method:
         word_slots: L, the longest caption with the symbol that begins it.
         context_words: U, the words that a post's user brings.
         spec: which batches and which loss: `released` follows the authors' code.
+        reads: `posts` of a view, or running `text` of a corpus.
         learns: False for a method that only searches.
         word_query: False for separate tag generation, which writes no sequence.
         tags_per_post: then, how many tags are predicted; None for the training posts' mean.
@@ -35,6 +36,7 @@ class Method:
     word_slots: int = 16
     context_words: int = 0
     spec: str = "paper"
+    reads: str = "posts"
     learns: bool = True
     word_query: bool = True
     tags_per_post: int | None = None

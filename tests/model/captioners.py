@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from model.attend_tell import AttendTell
 from model.captioner import Batch, Captioner
+from model.char_rnn import CharRNN
 from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
 from model.show_tell import ShowTell
@@ -85,6 +86,11 @@ VARIANTS = {
 }
 _SOFT_ATTENTION = {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H} | _CELLS
 BASELINES = {
+    "char-rnn": Entry(
+        CharRNN,
+        {"layers": 2, "char_dim": E, "hidden_dim": H, "dropout": 0.25},
+        V * E + _lstm(E) + _lstm(H) + (H * V + V),
+    ),
     "show-tell": Entry(
         ShowTell,
         {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H},

@@ -71,6 +71,10 @@ EXPECTED["soft-attention"] = (
 )
 
 
+EXPECTED |= dict.fromkeys(
+    ("char-rnn", "char-rnn-slides"),
+    V * 1024 + 2 * (2 * 1024 * 4096 + 4096) + 1024 * V + V,
+)
 LEARNING = [name for name, config in PRESETS.items() if config.model.learns]
 
 

@@ -150,11 +150,12 @@ def test_first_loss_is_near_log_v(name):
     assert abs(total / count - np.log(200)) < 0.5
 
 
-@pytest.mark.parametrize("name", [name for name in CAPTIONERS if name != "nowo-noquery"])
+@pytest.mark.parametrize("name", sorted(CAPTIONERS.keys() - {"nowo-noquery", "char-rnn"}))
 def test_four_posts_are_learnt_by_heart(name):
     """In a compiled step that does not know how many posts will come.
 
-    Separate tags cannot: their model does not know where in a caption it is.
+    Separate tags cannot: their model does not know where in a caption it is. Nor can a character
+    model: it does not know which post it is in before the first word.
     """
     room = {"hidden_dim": 32} if name in BASELINES else {"memory_dim": 48, "channels": 32}
     model = make(name, **room, seed=3)  # some tiny starts have dead units

@@ -157,6 +157,41 @@ def test_sampled_words_have_the_models_frequencies():
     np.testing.assert_allclose(np.bincount(words, minlength=6) / 4000, expected, atol=0.03)
 
 
+def test_the_nucleus_is_the_fewest_words_with_the_share():
+    captioner, batch = toy(posts=4000, slots=1)
+    batch["image"] = tf.zeros_like(batch["image"])
+    shares = tf.nn.softmax(captioner.logits[GO]).numpy()
+    ranked = np.argsort(-shares)
+    share = shares[ranked[:2]].sum() - 0.01  # the best word alone has less
+    assert shares[ranked[0]] < share
+    words = decode(captioner, batch, sample=True, top_p=share).ids[:, 0, 0].numpy()
+    assert set(words) == set(ranked[:2])
+    expected = shares[ranked[0]] / shares[ranked[:2]].sum()
+    assert (words == ranked[0]).mean() == pytest.approx(expected, abs=0.03)
+    tiny = decode(captioner, batch, sample=True, top_p=1e-6).ids
+    np.testing.assert_array_equal(tiny, decode(captioner, batch).ids)
+
+
+@pytest.mark.parametrize("options", [{}, {"sample": True}], ids=["greedy", "sampled"])
+def test_given_words_come_first_and_count_in_the_score(options):
+    captioner, batch = toy(posts=3)
+    prefix = [[3, 5], [4, 0], [0, 0]]
+    result = decode(captioner, batch | {"prefix": tf.constant(prefix)}, **options)
+    free = decode(captioner, batch, **options)
+    ids = result.ids[:, 0].numpy()
+    assert ids[0, :2].tolist() == [3, 5] and ids[1, 0] == 4
+    np.testing.assert_array_equal(ids[2], free.ids[2, 0])
+    for post in range(3):
+        score = dict(brute_force(captioner, batch, post))[tuple(ids[post])]
+        assert float(result.scores[post, 0]) == pytest.approx(score, abs=1e-4)
+
+
+def test_given_words_with_beams_are_refused():
+    captioner, batch = toy()
+    with pytest.raises(ValueError, match="beam_size is 3"):
+        decode(captioner, batch | {"prefix": tf.zeros([4, 1], tf.int32)}, beam_size=3)
+
+
 def test_cold_samples_are_greedy():
     captioner, batch = toy()
     cold = decode(captioner, batch, sample=True, temperature=1e-3)
