@@ -30,10 +30,8 @@ FEATURE_DTYPE = np.dtype("<f2")
 TENSOR_ALIGNMENT = 64  # bytes
 # Of a file's description, what says nothing about the meaning of a number.
 NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
-EXTRACT_COMMAND = (
-    "python -m scripts.extract_features --data_dir {root} --images DIR --layer {layer} "
-    "--weights {{PATH,random}}"
-)
+# Whose layers these are; any other may be ResNet-101's.
+EXTRACTORS = {"mixed10": "inception_v3", "pool3": "inception_v3", "rgb227": "pixels"}
 
 
 def read_image_names(root: str | Path) -> list[str]:
@@ -79,6 +77,19 @@ def features_folder(root: str | Path) -> Path:
     return Path(root) / "features"
 
 
+def extract_command(root: str | Path, layer: str, extractor: str | None = None) -> str:
+    """The command that makes the features of a layer, by the given extractor or a likely one."""
+    extractor = extractor or EXTRACTORS.get(layer, "resnet101")
+    bare = extractor.removesuffix("_random")
+    weights = " --weights random" if extractor != bare else " --weights {PATH,random}"
+    if bare == "pixels":
+        weights = ""
+    return (
+        f"python -m scripts.extract_features --data_dir {root} --images DIR --extractor {bare} "
+        f"--layer {layer}{weights}"
+    )
+
+
 def find_features(root: str | Path, layer: str, extractor: str | None = None) -> Path:
     """Finds the feature file of a layer, of the given extractor or of the only one there is.
 
@@ -95,10 +106,9 @@ def find_features(root: str | Path, layer: str, extractor: str | None = None) ->
             f"{folder} has {layer} features of several extractors: choose by --extractor ({names})"
         )
     others = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
-    command = EXTRACT_COMMAND.format(root=root, layer=layer)
     raise UserError(
         f"no features {extractor or 'EXTRACTOR'}-{layer} in {folder} (there: {others}); "
-        f"make them with {command}"
+        f"make them with {extract_command(root, layer, extractor)}"
     )
 
 
@@ -107,7 +117,7 @@ def open_features(root: str | Path, layer: str, extractor: str | None = None) ->
 
     Args:
         root: the data root.
-        layer: `pool5`, `res5c` ...
+        layer: `pool5`, `res5c`, `mixed10` ...
         extractor: `resnet101`, `resnet101_random` ...; None for the only one that is there.
 
     Raises:
@@ -215,7 +225,7 @@ class FeatureStore:
         if not usable.all():
             raise UserError(
                 f"{self.path} has no features for image row {image_rows[~usable][0]}; finish with "
-                + EXTRACT_COMMAND.format(root=self.path.parent.parent, layer=self.layer)
+                + extract_command(self.path.parent.parent, self.layer, self.extractor)
             )
         new = np.flatnonzero(~self._verified[image_rows])
         self._read_ahead(image_rows[new] if self._stays else image_rows)

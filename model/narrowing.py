@@ -10,11 +10,10 @@ import numpy as np
 def narrow(network: keras.Model, dtype: str = "bfloat16") -> keras.Model:
     """Copies a trained network into another type, for inference.
 
-    A normalisation `NAME_bn` of what a convolution `NAME_conv` gives to nothing else is part of the
-    copy's convolution: with s = gamma / sqrt(variance + epsilon), the kernel becomes s * kernel and
-    the bias s * (bias - mean) + beta, before they are rounded. Keras would compute it in float32,
-    between two conversions of every map. Other normalisations stay as they are, in float32: those
-    behind a convolution without a bias too.
+    A normalisation of what a convolution gives to nothing else is part of the copy's convolution:
+    with s = gamma / sqrt(variance + epsilon), the kernel becomes s * kernel and the bias
+    s * (bias - mean) + beta, before they are rounded. Keras would compute it in float32, between
+    two conversions of every map. Other normalisations stay as they are, in float32.
 
     Args:
         network: of Keras layers, such as ResNet-101.
@@ -29,16 +28,20 @@ def narrow(network: keras.Model, dtype: str = "bfloat16") -> keras.Model:
 
     def copy(layer: keras.Layer) -> keras.Layer:
         kept = isinstance(layer, keras.layers.BatchNormalization)
-        return type(layer).from_config(layer.get_config() | ({} if kept else {"dtype": dtype}))
+        changes = {} if kept else {"dtype": dtype}
+        if layer in folded.values():
+            changes["use_bias"] = True
+        return type(layer).from_config(layer.get_config() | changes)
 
     def call(layer: keras.Layer, *args, **kwargs):
         return args[0] if layer.name in folded else layer(*args, **kwargs)
 
     result = keras.models.clone_model(network, clone_function=copy, call_function=call)
+    normalisations = {convolution.name: layers[name] for name, convolution in folded.items()}
     for layer in filter(attrgetter("weights"), result.layers):
-        layer.set_weights(layers[layer.name].get_weights())
-    for name, convolution in folded.items():
-        result.get_layer(convolution.name).set_weights(_fold(convolution, layers[name]))
+        source, normalisation = layers[layer.name], normalisations.get(layer.name)
+        weights = _fold(source, normalisation) if normalisation else source.get_weights()
+        layer.set_weights(weights)
     return result
 
 
@@ -48,36 +51,30 @@ def _foldable(network: keras.Model) -> dict[str, keras.layers.Conv2D]:
     for layer in network.layers:
         readers.update(map(id, keras.tree.flatten(layer.input)))
     readers.update(map(id, network.outputs))
+    makers = {id(layer.output): layer for layer in network.layers}
     pairs = {
-        name: (layers.get(f"{name.removesuffix('_bn')}_conv"), layer)
+        name: makers[id(layer.input)]
         for name, layer in layers.items()
         if isinstance(layer, keras.layers.BatchNormalization)
     }
     return {
         name: convolution
-        for name, (convolution, normalisation) in pairs.items()
-        if _is_affine(convolution)
-        and normalisation.center
-        and normalisation.scale
-        and normalisation.input is convolution.output
-        and readers[id(convolution.output)] == 1
+        for name, convolution in pairs.items()
+        if _is_affine(convolution) and readers[id(convolution.output)] == 1
     }
 
 
-def _is_affine(layer: keras.Layer | None) -> bool:
-    """Whether it is a convolution with a bias and nothing behind it."""
-    return (
-        isinstance(layer, keras.layers.Conv2D)
-        and layer.use_bias
-        and layer.activation is keras.activations.linear
-    )
+def _is_affine(layer: keras.Layer) -> bool:
+    """Whether it is a convolution with nothing behind it."""
+    return isinstance(layer, keras.layers.Conv2D) and layer.activation is keras.activations.linear
 
 
 def _fold(
     convolution: keras.layers.Conv2D, normalisation: keras.layers.BatchNormalization
 ) -> list[np.ndarray]:
     """Kernel [h, w, in, out] and bias [out] of a convolution that also normalises."""
-    gamma, beta, mean, variance = normalisation.get_weights()
-    kernel, bias = convolution.get_weights()
-    scale = gamma / np.sqrt(variance + normalisation.epsilon)
-    return [kernel * scale, (bias - mean) * scale + beta]
+    gamma = normalisation.gamma.numpy() if normalisation.scale else 1
+    beta = normalisation.beta.numpy() if normalisation.center else 0
+    scale = gamma / np.sqrt(normalisation.moving_variance.numpy() + normalisation.epsilon)
+    kernel, bias = (*convolution.get_weights(), 0)[:2]
+    return [kernel * scale, (bias - normalisation.moving_mean.numpy()) * scale + beta]

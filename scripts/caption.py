@@ -27,6 +27,7 @@ from data_loader.trained import open_view_of_run
 from data_loader.view import View
 from data_loader.vocabulary import GO, PAD, UNK
 from model.configs import ModelConfig
+from model.networks import is_random
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -165,14 +166,14 @@ def open_encoder(options: Options, config: Config, view: View) -> "ImageEncoder 
         return None
     import tensorflow as tf
 
-    from model.encoders import RANDOM_EXTRACTOR, load_encoder
+    from model.encoders import load_encoder
 
     # As extraction: a mantissa of 10 bits would give other features on a GPU.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     root, layer = view.folder.parent, config.model.image_layer
     features = find_features(root, layer, config.data.extractor)
     metadata = read_metadata(features)
-    untrained = metadata["extractor"] == RANDOM_EXTRACTOR
+    untrained = is_random(metadata["extractor"])
     note = " (random weights: this network has never learnt to see)" if untrained else ""
     print(f"pictures: encoded by {features.stem}{note}")
     return load_encoder(metadata, features.parent, options.weights)

@@ -1,8 +1,12 @@
-"""Extracts ResNet-101 features of every image that a data root lists.
+"""Extracts features of every image that a data root lists: of ResNet-101, or of another network.
 
-Example:
+Examples:
     python -m scripts.extract_features --data_dir data --images data/images --layer pool5 \
         --weights data/weights/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5
+    python -m scripts.extract_features --data_dir data --images data/images \
+        --extractor resnext101_32x8d --layer res4 \
+        --weights data/weights/ig_resnext101_32x8-c38310e5.pth
+    python -m scripts.extract_features --data_dir data --images data/images --extractor pixels
 
 May be killed at any time and started again: rows that are done stay, and the result is the same,
 bit for bit. After new posts were added to the root, the same command extracts what is new.
@@ -25,7 +29,8 @@ from tqdm import tqdm
 from data_loader.feature_writer import FeatureWriter, file_lock
 from data_loader.features import DONE, FAILED, features_folder, read_image_names
 from data_loader.images import ImageError, read_image
-from model.preprocessing import preprocess
+from model.networks import NETWORKS, RANDOM, Extractor, find_layer, find_network
+from model.preprocessing import Preprocessing
 from utils.command_line import parse
 from utils.devices import quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -33,7 +38,7 @@ from utils.errors import UserError, run_command
 if TYPE_CHECKING:
     import keras
 
-    from model.encoders import ImageEncoder
+    from model.encoders import ImageEncoder, Recipe
 
 T, R = TypeVar("T"), TypeVar("R")
 # Small batches are as fast as large ones on a CPU, and quicker to fill for a single picture.
@@ -43,17 +48,21 @@ FAILURES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Options:
-    """Extracts ResNet-101 features of every image that a data root lists."""
+    """Extracts features of every image that a data root lists."""
 
     images: Path
     """The folder with the images."""
-    weights: str
-    """Keras weight file of ResNet-101 (scripts/download_pretrained_resnet_101.sh brings it), or
-    `random`: an untrained network, calibrated on a sample of the images, named resnet101_random."""
     data_dir: Path = Path("data")
     """The data root; its images.txt, made by scripts.build_dataset, lists the images."""
-    layer: Literal["pool5", "res5c"] = "pool5"
-    """pool5: one vector of 2048 per image; res5c: 7 x 7 of them (200 KB per image)."""
+    extractor: Extractor = "resnet101"
+    """The network. `pixels` is none: the picture in 227 x 227 pixels."""
+    layer: str | None = None
+    """Of ResNets pool5 (default): one vector of 2048 per image; res5c: 7 x 7 of them (200 KB per
+    image); res4: 14 x 14 of 1024 (400 KB). Of inception_v3 mixed10 (default): 8 x 8 of 2048
+    (260 KB); pool3: their mean. Of pixels rgb227 (310 KB)."""
+    weights: str | None = None
+    """The network's weight file (scripts/download_pretrained_*.sh bring them), or `random`: an
+    untrained network, calibrated on a sample of the images, named resnet101_random, say."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network. bfloat16 is faster where the processor has it, and rounds; features of
     different precision are different features and never share a file."""
@@ -80,16 +89,17 @@ def main() -> None:
             f"{options.data_dir / 'images.txt'} lists no images; build a data set first"
         )
     _check_images(options.images, names)
-    description, note = _describe(options, names)
-    begun = features_folder(options.data_dir) / f"{description['extractor']}-{options.layer}.json"
+    recipe = _recipe(options)
+    note, description = _prepare_tensorflow(options), _describe(options, recipe, names)
+    begun = features_folder(options.data_dir) / f"{recipe.name}-{recipe.layer}.json"
     # Before the first file is made: weights that do not load must not leave empty features behind.
-    network = None if begun.exists() else _build_network(options)
+    network = None if begun.exists() else _build_network(options, recipe)
     with FeatureWriter(options.data_dir, description, names, note, shard, shards) as writer:
         rows = writer.pending(options.retry_failed)
         done, failed = writer.count(DONE), writer.count(FAILED)
         print(f"{writer.path}: {done} done already, {failed} failed before, {len(rows)} to do")
         if len(rows):
-            network = network or _build_network(options)
+            network = network or _build_network(options, recipe)
             encoder = _make_encoder(network, options, writer, description)
             extract(writer, encoder, options, names, rows)
         summary = _summarise(writer, options)
@@ -114,53 +124,70 @@ def _check_images(folder: Path, names: list[str]) -> None:
         )
 
 
-def _describe(options: Options, names: list[str]) -> tuple[dict, dict]:
-    """Says what the features are, and with what they are made; calibrates a random network."""
+def _recipe(options: Options) -> "Recipe":
+    layer = options.layer or next(iter(NETWORKS[options.extractor].layers))
+    find_layer(options.extractor, layer)  # before TensorFlow is there
     quiet_tensorflow()
-    import tensorflow as tf
+    from model.encoders import Recipe
 
-    from model.encoders import RANDOM, describe
+    recipe = Recipe(layer, options.weights, options.extractor, options.precision)
+    recipe.check()
+    return recipe
+
+
+def _prepare_tensorflow(options: Options) -> dict:
+    """Makes computations repeat; says with what the features are made."""
+    import tensorflow as tf
 
     gpu = bool(tf.config.list_physical_devices("GPU"))
     # The same numbers in every run: no kernels that add in any order, no 10-bit mantissas.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if gpu:
         tf.config.experimental.enable_op_determinism()
-    folder = features_folder(options.data_dir)
     note = {
         "tensorflow": tf.__version__,
         "device": "GPU" if gpu else "CPU",
         "batch_size": options.batch_size or (GPU_BATCH if gpu else CPU_BATCH),
     }
-    if options.weights == RANDOM:
-        _calibrate_once(options, names, folder)
-    else:
+    if options.weights not in (None, RANDOM):
         note["weights_path"] = str(Path(options.weights).absolute())
-    return describe(options.weights, options.layer, folder, options.precision), note
+    return note
 
 
-def _calibrate_once(options: Options, names: list[str], folder: Path) -> None:
+def _describe(options: Options, recipe: "Recipe", names: list[str]) -> dict:
+    """Says what the features are; calibrates a random network before."""
+    from model.encoders import describe
+
+    if recipe.is_random:
+        _calibrate_once(options, recipe, names)
+    return describe(recipe, features_folder(options.data_dir))
+
+
+def _calibrate_once(options: Options, recipe: "Recipe", names: list[str]) -> None:
     """Calibrates the random network, unless it is or features of it exist; one process does."""
     from model import encoders
 
+    folder = features_folder(options.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / encoders.CALIBRATION
+    path = folder / recipe.calibration
     with file_lock(path.with_suffix(".lock")):
-        if path.exists() or any(folder.glob(f"{encoders.RANDOM_EXTRACTOR}-*.json")):
+        begun = [folder / f"{recipe.name}-{layer}.json" for layer in recipe.siblings]
+        if path.exists() or any(one.exists() for one in begun):
             return
         print("calibrating the random network on a sample of the images", flush=True)
         sample = dict(_read_sample(options, names, encoders.CALIBRATION_IMAGES))
         if not sample:
             raise UserError(f"no image of {options.images} could be read (the first: {names[0]})")
-        encoders.calibrate(np.stack(list(sample.values())), list(sample), path)
+        encoders.calibrate(recipe, np.stack(list(sample.values())), list(sample), path)
 
 
 def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tuple[str, np.ndarray]]:
     """Yields up to `size` readable images, spread over the rows: name and network input."""
+    preprocessing = find_network(options.extractor).preprocessing
     stride = max(1, len(names) // size)
     spread = [name for start in range(stride) for name in names[start::stride]]
     for name in spread:
-        prepared = prepare(options.images, name)
+        prepared = prepare(options.images, name, preprocessing)
         if not isinstance(prepared, ImageError):
             yield name, prepared
             size -= 1
@@ -168,11 +195,10 @@ def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tupl
             return
 
 
-def _build_network(options: Options) -> "keras.Model":
-    from model.encoders import CALIBRATION, build_network
+def _build_network(options: Options, recipe: "Recipe") -> "keras.Model":
+    from model.encoders import build_network
 
-    calibration = features_folder(options.data_dir) / CALIBRATION
-    return build_network(options.weights, calibration, options.precision)
+    return build_network(recipe, features_folder(options.data_dir))
 
 
 def _make_encoder(
@@ -193,7 +219,9 @@ def extract(
     """Fills the given rows [N] in order: threads decode, this thread runs the network."""
     jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
     ahead = 2 * max(encoder.batch_size, jobs)
-    prepared = read_ahead(lambda row: prepare(options.images, names[row]), rows, jobs, ahead)
+    prepared = read_ahead(
+        lambda row: prepare(options.images, names[row], encoder.preprocessing), rows, jobs, ahead
+    )
     batch: list[tuple[int, np.ndarray]] = []
     with tqdm(total=len(rows), unit="image", desc=writer.path.stem, smoothing=0.1) as progress:
         for row, result in zip(rows.tolist(), prepared, strict=True):
@@ -218,10 +246,10 @@ def _write_batch(
         batch.clear()
 
 
-def prepare(folder: Path, name: str) -> np.ndarray | ImageError:
-    """Makes the network's input [224, 224, 3] of an image, or says why there is none."""
+def prepare(folder: Path, name: str, preprocessing: Preprocessing) -> np.ndarray | ImageError:
+    """Makes the network's input [S, S, 3] of an image, or says why there is none."""
     try:
-        return preprocess(read_image(_inside(folder, name)))
+        return preprocessing(read_image(_inside(folder, name)))
     except ImageError as error:
         return error
 

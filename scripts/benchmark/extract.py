@@ -13,6 +13,8 @@ from PIL import Image
 
 from data_loader.feature_writer import FeatureWriter
 from data_loader.features import features_folder
+from model.networks import RANDOM
+from model.preprocessing import RESNET
 from scripts import extract_features
 from scripts.benchmark.rates import in_turns, peak_memory_gb
 from utils.checks import check_range
@@ -116,15 +118,15 @@ def _waves(rng: np.random.Generator, length: int) -> np.ndarray:
 
 def _make_encoder(folder: Path, names: list[str], options: Extract) -> "ImageEncoder":
     """The network, with random weights, after a first call."""
-    from model.encoders import CALIBRATION, RANDOM, ImageEncoder, build_network, calibrate, describe
+    from model.encoders import ImageEncoder, Recipe, build_network, calibrate, describe
 
-    features = features_folder(folder)
+    recipe = Recipe(options.layer, RANDOM, precision=options.precision)
+    features, some = features_folder(folder), names[: options.batch_size]
     features.mkdir()
-    sample = [extract_features.prepare(folder, name) for name in names[: options.batch_size]]
-    calibrate(np.stack(sample), names[: options.batch_size], features / CALIBRATION)
-    network = build_network(RANDOM, features / CALIBRATION, options.precision)
-    description = describe(RANDOM, options.layer, features, options.precision)
-    encoder = ImageEncoder(network, description, options.batch_size)
+    sample = [extract_features.prepare(folder, name, RESNET) for name in some]
+    calibrate(recipe, np.stack(sample), some, features / recipe.calibration)
+    network = build_network(recipe, features)
+    encoder = ImageEncoder(network, describe(recipe, features), options.batch_size)
     encoder.encode(np.stack(sample))
     return encoder
 
@@ -146,9 +148,8 @@ def _bare(encoder: "ImageEncoder", batches: int) -> Callable[[], None]:
     """Runs the network alone, on inputs that are ready."""
     import tensorflow as tf
 
-    from model.preprocessing import CROP
-
-    inputs = tf.random.normal([encoder.batch_size, CROP, CROP, 3], stddev=60)
+    size = encoder.preprocessing.size
+    inputs = tf.random.normal([encoder.batch_size, size, size, 3], stddev=60)
 
     def run() -> None:
         for _ in range(batches):

@@ -1,6 +1,5 @@
 """The image encoder: one road from pixels to features, whatever batch a picture comes in."""
 
-import platform
 
 import h5py
 import keras
@@ -10,22 +9,28 @@ import tensorflow as tf
 from keras.src.legacy.saving import legacy_h5_format
 
 from model import encoders
-from model.encoders import ImageEncoder, build_network, calibrate, describe, load_encoder
-from model.preprocessing import MEAN_BGR, preprocess
+from model.encoders import (
+    ImageEncoder,
+    Recipe,
+    build_network,
+    calibrate,
+    describe,
+    load_encoder,
+    random_weights,
+)
+from model.preprocessing import preprocess
+from tests.photos import photo
 from utils.errors import UserError
 
 
-def photo(height, width, seed=0):
-    """Smooth noise: like a photo, and unlike white noise, it survives resizing."""
-    coarse = np.random.default_rng(seed).uniform(0, 255, [5, 4, 3])
-    return tf.cast(tf.image.resize(coarse, [height, width]), tf.uint8).numpy()
-
-
-def tiny_network(weights="random", calibration=None, precision="float32"):
+def tiny_network(recipe=None, folder=None):
     """[B, 224, 224, 3] to [B, 7, 7, 2048] in one layer instead of a hundred."""
     keras.utils.set_random_seed(3)
     inputs = keras.Input([224, 224, 3])
     return keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
+
+
+RANDOM_POOL5 = Recipe("pool5", "random")
 
 
 @pytest.fixture(scope="module")
@@ -34,62 +39,7 @@ def tiny():
 
 
 def make_encoder(network, layer="pool5", batch_size=3):
-    return ImageEncoder(network, {"layer": layer}, batch_size)
-
-
-@pytest.mark.parametrize("size", [(300, 400), (512, 256), (97, 180)])
-def test_preprocessing_resizes_and_crops_the_centre(size):
-    image = photo(*size)
-    height, width = (round(256 * side / min(size)) for side in size)
-    resized = tf.image.resize(image, [height, width], antialias=True).numpy()
-    top, left = (height - 224) // 2, (width - 224) // 2
-    crop = resized[top : top + 224, left : left + 224]
-    expected = keras.applications.resnet.preprocess_input(crop.copy())
-    # Up to one pixel of difference in the crop, since no side is rounded here.
-    np.testing.assert_allclose(preprocess(image), expected, atol=2.5)
-
-
-SIZES = [(640, 640), (480, 640), (97, 180), (1, 1), (1, 3000), (3000, 2), (256, 300), (1081, 1350)]
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_preprocessing_has_the_bits_of_the_operation(size):
-    image = np.random.default_rng(0).integers(0, 256, [*size, 3], np.uint8)
-    sides = tf.constant(size, tf.float32)
-    scale = 256 / tf.reduce_min(sides)
-    resized = tf.raw_ops.ScaleAndTranslate(
-        images=image[np.newaxis],
-        size=[224, 224],
-        scale=tf.fill([2], scale),
-        translation=(224 - sides * scale) / 2,
-        kernel_type="triangle",
-        antialias=True,
-    )[0]
-    expected = (resized[..., ::-1] - tf.constant(MEAN_BGR)).numpy()
-    # A processor whose compilers fuse multiplication and addition rounds once where we do twice.
-    tolerance = 0 if platform.machine() == "x86_64" else 1e-4
-    np.testing.assert_allclose(preprocess(image), expected, rtol=0, atol=tolerance)
-
-
-def test_preprocessing_normalises_as_keras_does():
-    image = np.full((256, 256, 3), (200, 100, 50), np.uint8)
-    expected = keras.applications.resnet.preprocess_input(image[:224, :224].astype(np.float32))
-    np.testing.assert_allclose(preprocess(image), expected, atol=1e-4)
-
-
-def test_preprocessing_smooths_before_it_reduces():
-    stripes = np.zeros([768, 768, 3], np.uint8)
-    stripes[:, ::2] = 255  # alternate columns: at a third of the size, an even gray
-    result = preprocess(stripes) + np.array(MEAN_BGR, np.float32)
-    np.testing.assert_allclose(result, 127.5, atol=20)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (2, 3)])
-def test_preprocessing_of_extreme_sizes(size):
-    image = np.full((*size, 3), 77, np.uint8)
-    result = preprocess(image) + np.array(MEAN_BGR, np.float32)
-    assert result.shape == (224, 224, 3)
-    np.testing.assert_allclose(result, 77, atol=1e-3)
+    return ImageEncoder(network, {"extractor": "resnet101", "layer": layer}, batch_size)
 
 
 def test_features_do_not_depend_on_the_batch(tiny):
@@ -112,23 +62,23 @@ def test_pool5_is_the_mean_of_res5c(tiny):
 
 
 def test_random_weights_are_the_same_everywhere():
-    kernel = encoders._he_uniform((7, 7, 3, 64), 3)
+    kernel = random_weights._he_uniform((7, 7, 3, 64), 3)
     assert kernel.std() == pytest.approx(np.sqrt(2 / (7 * 7 * 3)), rel=0.01)
     np.testing.assert_array_equal(
         kernel[0, 0, 0, :3], np.array([0.00155261764, 0.159593061, 0.183692917], np.float32)
     )
-    assert not np.array_equal(kernel, encoders._he_uniform((7, 7, 3, 64), 4))
+    assert not np.array_equal(kernel, random_weights._he_uniform((7, 7, 3, 64), 4))
 
 
 def test_missing_and_wrong_weight_files_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no weight file .*download_pretrained_resnet_101"):
-        describe(tmp_path / "none.h5", "pool5", tmp_path)
+        describe(Recipe("pool5", tmp_path / "none.h5"), tmp_path)
     (tmp_path / "text.h5").write_text("<html>")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, tiny_network())
     for name in ("text.h5", "other.h5"):
         with pytest.raises(UserError, match=rf"{name} holds no weights .*download_pretrained"):
-            build_network(tmp_path / name)
+            build_network(Recipe("pool5", tmp_path / name))
 
 
 @pytest.fixture
@@ -138,7 +88,11 @@ def stored(tmp_path, monkeypatch):
     weights = tmp_path / "weights.h5"
     weights.write_bytes(b"some weights")
     note = {"weights_path": str(weights), "batch_size": 3}
-    return describe(weights, "pool5", tmp_path) | {"made_with": note, "rows": 4, "failed": {}}
+    return describe(Recipe("pool5", weights), tmp_path) | {
+        "made_with": note,
+        "rows": 4,
+        "failed": {},
+    }
 
 
 def test_a_new_picture_is_encoded_like_the_stored_ones(tmp_path, stored, tiny):
@@ -170,10 +124,10 @@ def test_features_of_other_extractors_have_no_encoder(tmp_path):
 
 def test_random_weights_need_their_calibration(tmp_path):
     with pytest.raises(UserError, match=r"resnet101_random.npz is missing"):
-        describe("random", "pool5", tmp_path)
-    (tmp_path / encoders.CALIBRATION).write_bytes(b"PK damaged")
+        describe(RANDOM_POOL5, tmp_path)
+    (tmp_path / RANDOM_POOL5.calibration).write_bytes(b"PK damaged")
     with pytest.raises(UserError, match=r"resnet101_random.npz is damaged"):
-        build_network("random", tmp_path / encoders.CALIBRATION)
+        build_network(RANDOM_POOL5, tmp_path)
 
 
 def mean_cosine(features):
@@ -185,10 +139,10 @@ def mean_cosine(features):
 def test_a_calibrated_random_network_tells_pictures_apart(tmp_path):
     images = [photo(224, 224, seed) for seed in range(12)]
     inputs = np.stack([preprocess(image) for image in images])
-    path = tmp_path / encoders.CALIBRATION
-    untouched = tf.reduce_mean(build_network("random").predict_on_batch(inputs), [1, 2]).numpy()
-    calibrate(inputs[:8], list("abcdefgh"), path)
-    encoder = load_encoder(describe("random", "pool5", tmp_path), tmp_path)
+    path = tmp_path / RANDOM_POOL5.calibration
+    untouched = tf.reduce_mean(build_network(RANDOM_POOL5).predict_on_batch(inputs), [1, 2]).numpy()
+    calibrate(RANDOM_POOL5, inputs[:8], list("abcdefgh"), path)
+    encoder = load_encoder(describe(RANDOM_POOL5, tmp_path), tmp_path)
     features = encoder(images)[:, 0].astype(np.float32)
     assert np.isfinite(features).all()
     assert mean_cosine(untouched) > 0.99 and mean_cosine(features) < 0.5
@@ -199,10 +153,10 @@ def test_a_calibrated_random_network_tells_pictures_apart(tmp_path):
 
 @pytest.mark.slow
 def test_a_file_in_the_layout_of_the_official_one_is_loaded(tmp_path):
-    source = build_network("random")
+    source = build_network(RANDOM_POOL5)
     official = keras.Model(source.inputs, source.layers[-2].output)  # without the last one, ours
     with h5py.File(tmp_path / "weights.h5", "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, official)
-    loaded = build_network(tmp_path / "weights.h5")
+    loaded = build_network(Recipe("pool5", tmp_path / "weights.h5"))
     for expected, found in zip(official.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)

@@ -65,13 +65,12 @@ def read_twice(inputs, normalisation):
 @pytest.mark.parametrize(
     "layers",
     [
-        lambda x, normalisation: normalisation(convolution(use_bias=False)(x)),
         lambda x, normalisation: normalisation(convolution(activation="relu")(x)),
         lambda x, normalisation: convolution()(normalisation(x)),
         lambda x, normalisation: normalisation(keras.layers.ReLU()(convolution()(x))),
         read_twice,
     ],
-    ids=["no bias", "activation", "before", "something between", "read twice"],
+    ids=["activation", "before", "something between", "read twice"],
 )
 def test_a_normalisation_that_no_convolution_can_do_stays(layers):
     network = lonely(layers)
@@ -81,9 +80,24 @@ def test_a_normalisation_that_no_convolution_can_do_stays(layers):
     np.testing.assert_allclose(copy(images), network(images), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {}])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_neither_bias_nor_scale_is_needed(options, groups):
+    keras.utils.set_random_seed(7)
+    inputs = keras.Input([5, 6, 4])
+    maps = keras.layers.Conv2D(6, 3, groups=groups, use_bias=False, name="maps")(inputs)
+    network = keras.Model(inputs, keras.layers.BatchNormalization(name="any", **options)(maps))
+    rng = np.random.default_rng(8)
+    network.set_weights([rng.uniform(0.3, 2, x.shape) for x in network.get_weights()])
+    images = rng.normal(size=[2, 5, 6, 4]).astype(np.float32)
+    copy = narrow(network, "float32")
+    assert "any" not in {layer.name for layer in copy.layers}
+    np.testing.assert_allclose(copy(images), network(images), rtol=1e-4, atol=1e-4)
+
+
 def test_outputs_are_narrow_but_those_of_a_normalisation_that_stayed():
     images = np.zeros([1, 5, 6, 4], np.float32)
     folded = lonely(lambda x, normalisation: normalisation(convolution()(x)))
-    stayed = lonely(lambda x, normalisation: normalisation(convolution(use_bias=False)(x)))
+    stayed = lonely(lambda x, normalisation: normalisation(convolution(activation="relu")(x)))
     assert narrow(folded)(images).dtype == "bfloat16"
     assert narrow(stayed)(images).dtype == "float32"

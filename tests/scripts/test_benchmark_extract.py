@@ -14,11 +14,11 @@ from utils.errors import UserError
 
 @pytest.fixture
 def tiny(monkeypatch):
-    def network(weights, calibration, precision):
+    def network(recipe, folder):
         keras.utils.set_random_seed(3)
         inputs = keras.Input([224, 224, 3])
         result = keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
-        return result if precision == "float32" else narrow(result)
+        return result if recipe.precision == "float32" else narrow(result)
 
     monkeypatch.setattr(encoders, "build_network", network)
     monkeypatch.setattr(encoders, "calibrate", lambda *a: a[-1].write_bytes(b"statistics"))

@@ -39,7 +39,7 @@ WORDS = ("boat", "cloud", "hill", "lake", "road", "tree", "wave")
 MODEL = CSMNConfig(user_words=8, word_slots=7, word_dim=11, memory_dim=10, channels=6)
 
 
-def tiny_network(weights="random", calibration=None, precision="float32"):
+def tiny_network(recipe, folder=None):
     keras.utils.set_random_seed(3)
     inputs = keras.Input([224, 224, 3])
     return keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))

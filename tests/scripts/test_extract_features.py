@@ -23,11 +23,11 @@ BATCH = 3
 UNREADABLE = {"broken.jpg": "not one of JPEG", "missing.jpg": "missing", "../out.png": "leads out"}
 
 
-def tiny_network(weights="random", calibration=None, precision="float32"):
+def tiny_network(recipe, folder=None):
     keras.utils.set_random_seed(3)
     inputs = keras.Input([224, 224, 3])
     network = keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
-    return network if precision == "float32" else narrow(network)
+    return network if recipe.precision == "float32" else narrow(network)
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ def test_a_finished_extraction_builds_no_network(whole, extract, monkeypatch, ca
 def test_random_weights_are_calibrated_once_and_named(tmp_path, extract, monkeypatch):
     calls = []
 
-    def calibrate(inputs, names, path):
+    def calibrate(recipe, inputs, names, path):
         calls.append((inputs.shape, names))
         path.write_bytes(b"statistics")
 
@@ -195,7 +195,7 @@ def test_a_lost_calibration_is_not_replaced_by_another(tmp_path, extract, monkey
     monkeypatch.setattr(encoders, "calibrate", lambda *a: a[-1].write_bytes(b"statistics"))
     list_images(tmp_path / "root", NAMES)
     root = extract("root", "--weights", "random")
-    (root / "features" / encoders.CALIBRATION).unlink()
+    (root / "features" / "resnet101_random.npz").unlink()
     with pytest.raises(UserError, match=r"resnet101_random.npz is missing"):
         extract("root", "--weights", "random")
 

@@ -1,0 +1,126 @@
+"""The networks whose features pictures can have: their layers, how they see, who brings them.
+
+A table without TensorFlow, for command lines; `model.encoders` builds the networks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from model.preprocessing import INCEPTION, PIXELS, RESNET, SLIM, TORCH, Preprocessing
+from utils.errors import UserError
+
+Extractor = Literal[
+    "resnet101", "resnet152", "resnet101-slim", "resnext101_32x8d", "inception_v3", "pixels"
+]
+RANDOM = "random"  # instead of a weight file
+RANDOM_SUFFIX = "_random"
+
+
+class Layer(NamedTuple):
+    """What one layer says about a picture.
+
+    Attributes:
+        slots: vectors, of cells row by row; a single one is the mean of all cells.
+        dim: numbers in each.
+        end: the Keras layer whose maps they are.
+    """
+
+    slots: int
+    dim: int
+    end: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, or the pixels themselves.
+
+    Attributes:
+        preprocessing: from a picture to its input.
+        layers: by name, the usual one first; all but `res4` are made of the network's last maps.
+        title: whose weights a file has to hold; empty where there are none to learn.
+        download: the script that brings the file.
+    """
+
+    preprocessing: Preprocessing
+    layers: Mapping[str, Layer]
+    title: str = ""
+    download: str = ""
+
+
+def _resnet(res4: str) -> dict[str, Layer]:
+    last = "conv5_block3_out"
+    return {
+        "pool5": Layer(1, 2048, last),
+        "res5c": Layer(49, 2048, last),
+        "res4": Layer(196, 1024, res4),
+    }
+
+
+NETWORKS: dict[str, Network] = {
+    "resnet101": Network(
+        RESNET,
+        _resnet("conv4_block23_out"),
+        "Keras's ResNet-101 without its top",
+        "scripts/download_pretrained_resnet_101.sh",
+    ),
+    "resnet152": Network(
+        RESNET,
+        _resnet("conv4_block36_out"),
+        "Keras's ResNet-152 without its top",
+        "scripts/download_pretrained_resnet_152.sh",
+    ),
+    # Its strides are at the end of a block: the 23rd unit of conv4_x halves the maps to 7 x 7, so
+    # the last ones of 14 x 14 are those before it.
+    "resnet101-slim": Network(
+        SLIM,
+        _resnet("conv4_block22_out"),
+        "TF-slim's resnet_v1_101",
+        "scripts/download_pretrained_resnet_101_slim.sh",
+    ),
+    "resnext101_32x8d": Network(
+        TORCH,
+        _resnet("conv4_block23_out"),
+        "PyTorch's ResNeXt-101 32x8d",
+        "scripts/download_pretrained_resnext_101.sh",
+    ),
+    "inception_v3": Network(
+        INCEPTION,
+        {"mixed10": Layer(64, 2048, "mixed10"), "pool3": Layer(1, 2048, "mixed10")},
+        "Keras's Inception-v3 without its top",
+        "scripts/download_pretrained_inception_v3.sh",
+    ),
+    "pixels": Network(PIXELS, {"rgb227": Layer(227 * 227, 3, "rgb227")}),
+}
+
+
+def find_network(extractor: str) -> Network:
+    """The network behind features: of `resnet101_random` it is that of `resnet101`.
+
+    Raises:
+        UserError: the features are not of this project's networks.
+    """
+    network = NETWORKS.get(extractor.removesuffix(RANDOM_SUFFIX))
+    if network is None:
+        raise UserError(
+            f"{extractor} features were not made by one of this project's networks, so no new "
+            f"picture can be encoded like them; name features of {', '.join(NETWORKS)}"
+        )
+    return network
+
+
+def find_layer(extractor: str, layer: str) -> Layer:
+    """One layer of the network behind an extractor.
+
+    Raises:
+        UserError: there is no such network, or it has no such layer.
+    """
+    layers = find_network(extractor).layers
+    if layer not in layers:
+        raise UserError(f"{extractor} has no layer {layer}; it has {', '.join(layers)}")
+    return layers[layer]
+
+
+def is_random(extractor: str) -> bool:
+    """Whether the network has never learnt to see."""
+    return extractor.endswith(RANDOM_SUFFIX)
