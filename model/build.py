@@ -12,11 +12,13 @@ from model.configs import (
     CSMNConfig,
     ModelConfig,
     Seq2SeqConfig,
+    ShowAttendConfig,
     ShowTellConfig,
     SoftAttentionConfig,
 )
 from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
+from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
 from model.soft_attention import SoftAttention
 
@@ -58,6 +60,8 @@ def build_captioner(
             fields = _others(settings)
             del fields["window"], fields["epoch_windows"]  # the first is `word_slots`
             return CharRNN(**fields, **common)
+        case ShowAttendConfig():
+            return ShowAttend(**_cells(settings, image_dim), **_others(settings), **common)
         case Seq2SeqConfig():
             fields = _others(settings)
             return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)

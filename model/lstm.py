@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from model.parameters import Parameters
+from model.parameters import Parameters, Start
 
 
 class LSTMState(NamedTuple):
@@ -33,6 +33,8 @@ class LSTM:
         input_dim, hidden_dim: X, H.
         forget_bias: where the bias of f starts: at 1, a new model remembers (Jozefowicz et al.,
             2015).
+        start: draws the initial values of both matrices and of the bias, which then is the sum of
+            two draws: PyTorch has two biases, which add up.
     """
 
     def __init__(
@@ -42,13 +44,18 @@ class LSTM:
         input_dim: int,
         hidden_dim: int,
         forget_bias: float = 1.0,
+        start: Start | None = None,
     ):
         self.parameters, self.name, self.hidden_dim = parameters, name, hidden_dim
         self.projected_dim = 4 * hidden_dim
-        parameters.add_weight(f"W_{name}_x", [input_dim, self.projected_dim])
-        parameters.add_weight(f"W_{name}_h", [hidden_dim, self.projected_dim])
-        start = np.repeat([0.0, forget_bias, 0.0, 0.0], hidden_dim)
-        parameters.add_bias(f"b_{name}", [self.projected_dim], start)
+        parameters.add_weight(f"W_{name}_x", [input_dim, self.projected_dim], start)
+        parameters.add_weight(f"W_{name}_h", [hidden_dim, self.projected_dim], start)
+        if start:
+            both = lambda generator, shape: start(generator, shape) + start(generator, shape)  # noqa: E731
+            parameters.add_weight(f"b_{name}", [self.projected_dim], both)
+        else:
+            values = np.repeat([0.0, forget_bias, 0.0, 0.0], hidden_dim)
+            parameters.add_bias(f"b_{name}", [self.projected_dim], values)
 
     def zeros(self, lead: list) -> LSTMState:
         """The state before a sequence, [*lead, H]."""

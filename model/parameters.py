@@ -1,11 +1,14 @@
 """Named parameters: what a checkpoint stores, under the symbols of the paper."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
+
+Start = Callable[[np.random.Generator, Sequence[int]], np.ndarray]
+"""Draws the initial values of a parameter of the given shape."""
 
 
 class Parameters:
@@ -27,13 +30,14 @@ class Parameters:
         self.variables: dict[str, tf.Variable] = {}
         self._cast: dict[str, tf.Tensor] | None = None
 
-    def add_weight(self, name: str, shape: Sequence[int]) -> None:
-        """Adds a matrix or filter, uniform in ±sqrt(3 / n) (section 4.3; the authors' initializer).
+    def add_weight(self, name: str, shape: Sequence[int], start: Start | None = None) -> None:
+        """Adds a matrix or filter with random values.
 
-        `n` is the product of all dimensions but the last, so V for an embedding [V, E].
+        By default they are uniform in ±sqrt(3 / n) (section 4.3; the authors' initializer); `n` is
+        the product of all dimensions but the last, so V for an embedding [V, E].
         """
-        bound = math.sqrt(3.0 / math.prod(shape[:-1]))
-        values = self._generator(name).uniform(-bound, bound, shape)
+        start = start or uniform(math.sqrt(3.0 / math.prod(shape[:-1])))
+        values = start(self._generator(name), shape)
         self.variables[name] = tf.Variable(values, dtype=self.dtype, name=name)
 
     def add_bias(self, name: str, shape: Sequence[int], start: float | np.ndarray = 0.0) -> None:
@@ -102,3 +106,13 @@ class Parameters:
     def _generator(self, name: str) -> np.random.Generator:
         # One stream per name: an ablation that drops a parameter leaves the others' start as it is.
         return np.random.default_rng([self.seed, *name.encode()])
+
+
+def uniform(bound: float) -> Start:
+    """Values in ±bound, all equally likely."""
+    return lambda generator, shape: generator.uniform(-bound, bound, shape)
+
+
+def normal(deviation: float = 1.0) -> Start:
+    """Values around 0."""
+    return lambda generator, shape: generator.normal(0.0, deviation, shape)

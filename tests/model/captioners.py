@@ -14,6 +14,7 @@ from model.captioner import Batch, Captioner
 from model.char_rnn import CharRNN
 from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
+from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
 from model.soft_attention import SoftAttention
 
@@ -49,6 +50,13 @@ def _soft_attention(cell: int) -> int:
     return cells + attention + V * E + cell + (H * H + H) + (H * V + V)
 
 
+def _show_attend(query: int) -> int:
+    """First state, attention, LSTM, and words in and out; without biases where it has none."""
+    attention = (IMAGE * A + A) + (query * A + A) + (A + 1)
+    words = _lstm(E + IMAGE) + V * E + (H * E + IMAGE * E + E * V)
+    return 2 * IMAGE * H + attention + words
+
+
 class Entry(NamedTuple):
     kind: type
     values: dict
@@ -64,6 +72,7 @@ _CSMN = {
     "channels": C,
 }
 _CELLS = {"image_slots": CELLS}
+_ATTENTION = {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H, "attention_dim": A} | _CELLS
 _RELEASED = {"spec": "released"}
 VARIANTS = {
     "p5": ({}, _csmn(2 * CNN + _single(3 * C), 9 * C)),
@@ -98,7 +107,7 @@ BASELINES = {
     ),
     "attend-tell": Entry(
         AttendTell,
-        {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H, "attention_dim": A} | _CELLS,
+        _ATTENTION,
         2 * (IMAGE * H + H)  # the first state
         + (IMAGE * A + H * A + A + A)  # attention
         + (H + 1)  # its gate
@@ -113,6 +122,14 @@ BASELINES = {
         SoftAttention,
         _SOFT_ATTENTION | {"legacy_stateless_gru": True},
         _soft_attention(_gru(2 * E) - 3 * H * H),
+    ),
+    "show-attend": Entry(ShowAttend, _ATTENTION, _show_attend(H)),
+    "look-back": Entry(ShowAttend, _ATTENTION | {"look_back": True}, _show_attend(H + IMAGE)),
+    # The second head decides nothing here: `forward` has the first head's logits alone.
+    "predict-forward": Entry(
+        ShowAttend,
+        _ATTENTION | {"look_back": True, "predict_forward": True, "joint_weight": 0.0},
+        _show_attend(H + IMAGE) + _lstm(H + E) + H * V,
     ),
     "seq2seq": Entry(
         Seq2Seq,

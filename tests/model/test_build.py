@@ -23,6 +23,12 @@ def lstm(inputs, units=512):
     return (inputs + units) * 4 * units + 4 * units
 
 
+def korean(query):
+    """A.3 to A.5 of the Korean system: M = 300, H = A = 512, without biases where it has none."""
+    attention = (IMAGE * 512 + 512) + (query * 512 + 512) + (512 + 1)
+    return 2 * IMAGE * 512 + attention + lstm(300 + IMAGE) + (512 + IMAGE) * 300 + 2 * 300 * V
+
+
 def words_in_and_out(width):
     return V * 512 + width * V + V
 
@@ -56,6 +62,10 @@ EXPECTED = {
     + 6 * lstm(512)
     + 512 * 4 * 512
     + (2 * 512 * 512 + 512),
+    "diya-resnet": korean(512),
+    "diya-resnext": korean(512),
+    "diya-look-back": korean(512 + IMAGE),
+    "diya-resnext-look-back": korean(512 + IMAGE),
 }
 
 
@@ -82,6 +92,23 @@ LEARNING = [name for name, config in PRESETS.items() if config.model.learns]
 def test_parameter_count_of_the_preset(preset):
     captioner = build_captioner(PRESETS[preset].model, V, IMAGE)
     assert captioner.parameters.count() == EXPECTED[preset]
+
+
+@pytest.mark.parametrize(("preset", "attention"), [("resnet", 787_969), ("look-back", 1_312_257)])
+def test_the_korean_decoders_have_as_many_parameters_as_their_authors(preset, attention):
+    """By part, at their width of 1,024; they have a second LSTM bias."""
+    captioner = build_captioner(PRESETS[f"diya-{preset}"].model, V, 1024)
+    sizes = {name: value.size for name, value in captioner.parameters.values().items()}
+    parts = {
+        "W_a b_a W_q b_q w b_e": attention,
+        "W_lstm_x W_lstm_z W_lstm_h b_lstm": 3_764_224 - 4 * 512,
+        "W_init_h W_init_c": 1_048_576,
+        "L_h L_z": 460_800,
+        "W_e L_o": 600 * V,
+    }
+    for names, count in parts.items():
+        assert sum(sizes.pop(name) for name in names.split()) == count, names
+    assert not sizes
 
 
 def test_no_preset_is_left_out():

@@ -1,6 +1,5 @@
 """The image encoder: one road from pixels to features, whatever batch a picture comes in."""
 
-
 import h5py
 import keras
 import numpy as np

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.check_parity import check_file
+from scripts.check_parity.__main__ import check_file
 from utils.errors import UserError
 
-GOLDENS = sorted((Path(__file__).parents[1] / "goldens").glob("csmn_*.npz"))
+FOLDER = Path(__file__).parents[1] / "goldens"
+GOLDENS = sorted(FOLDER.glob("*.npz"))
 
 
 def rewrite(tmp_path, source, **changes):
@@ -25,7 +26,7 @@ def test_the_model_agrees_with_the_recorded_run(file):
 
 
 def test_there_are_goldens():
-    assert len(GOLDENS) == 6
+    assert len(GOLDENS) == 8
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,35 @@ def test_a_difference_is_seen(tmp_path, changes, capsys):
     assert "DIFFERS" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["show_attend_tell_a", "look_back_a"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": lambda x: x * 1.001},
+        {"logits": lambda x: x + (np.arange(x.shape[-1]) == 1) * 0.01},
+        {"attention": lambda x: x[:, :, ::-1]},
+        {"grad__lstm.bias_hh": lambda x: x * 0.5},
+        {"grad__embedding.weight": lambda x: x[::-1]},
+        {"greedy_ids": lambda x: np.where(x == 3, 2, x)},
+        {"var__init_c.weight": lambda x: x * 1.01},
+        {"var__embedding.weight": lambda x: x[[0, 2, 1, *range(3, len(x))]]},
+        {"features": lambda x: x[:, ::-1]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_difference_from_the_korean_system_is_seen(tmp_path, name, changes, capsys):
+    assert not check_file(rewrite(tmp_path, FOLDER / f"{name}.npz", **changes))
+    assert "DIFFERS" in capsys.readouterr().out
+
+
+def test_a_bias_that_nothing_depends_on_is_no_difference(tmp_path):
+    """Rounding is left of its gradient, but a real value there is a mistake."""
+    file, name = FOLDER / "look_back_a.npz", "look_back_attention.attention.bias"
+    assert check_file(rewrite(tmp_path, file, **{f"grad__{name}": lambda x: x + 1e-8}))
+    assert check_file(rewrite(tmp_path, file, **{f"var__{name}": lambda x: x + 1}))
+    assert not check_file(rewrite(tmp_path, file, **{f"grad__{name}": lambda x: x + 1e-3}))
+
+
 def test_unreadable_files_are_one_clear_error(tmp_path):
     with pytest.raises(UserError, match="no file"):
         check_file(tmp_path / "missing.npz")
@@ -60,4 +90,9 @@ def test_unreadable_files_are_one_clear_error(tmp_path):
     del arrays["var/W_q"]
     np.savez(tmp_path / "partial.npz", **arrays)
     with pytest.raises(UserError, match=r"whole recorded run.*W_q"):
+        check_file(tmp_path / "partial.npz")
+    arrays = dict(np.load(FOLDER / "look_back_a.npz"))
+    del arrays["var/init_h.weight"]
+    np.savez(tmp_path / "partial.npz", **arrays)
+    with pytest.raises(UserError, match=r"whole recorded run.*W_init_h"):
         check_file(tmp_path / "partial.npz")
