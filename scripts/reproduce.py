@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from scripts.reproduction import dataset_table, order, prepare, smoke
+from scripts.reproduction import beaten, dataset_table, order, prepare, smoke, smoke_sizes
 from scripts.reproduction.done import Data, is_done, is_there
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
@@ -54,7 +54,8 @@ def reproduce(
     Raises:
         UserError: the preparation failed, or runs of other settings are in the way.
     """
-    size = (smoke.TINY if options.tiny else smoke.WHOLE) if options.smoke else None
+    size = smoke_sizes.size_of(options)
+    options = smoke.with_world(options, size) if size else options
     tables = options.tables()
     every = plan(tables, options, size)
     jobs = [job for job in every if options.chooses(job.run.preset, job.run.split, job.run.context)]
@@ -68,9 +69,11 @@ def reproduce(
         print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done already", flush=True)
     failed = run_jobs(left, processes, options.parallel, print_line, stop=processes.stop)
     others = [job for job in every if job not in jobs and is_there(job, data)]
-    results = collect([*jobs, *others], failed) | measure_priors(tables, options.root)
+    results = collect([*jobs, *others], failed) | measure_priors(
+        tables, options.root, options.stories
+    )
     report(tables, results, options, size)
-    return failed | (check_order(tables, results, options) if options.smoke else {})
+    return failed | (check_scores(tables, results, options) if size else {})
 
 
 def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> list[Job]:
@@ -81,7 +84,8 @@ def plan(tables: Sequence[Table], options: Options, size: smoke.Size | None) -> 
         return options.seeds or (size.seeds_of(preset) if size else 1)
 
     runs = [run for table in tables for run in runs_of(table, seeds)]
-    return [make_job(run, options, size.sizes_of(run.task) if size else None) for run in runs]
+    sizes = [size.sizes_of(run.preset, run.task) if size else None for run in runs]
+    return [make_job(run, options, one) for run, one in zip(runs, sizes, strict=True)]
 
 
 def prepare_data(
@@ -91,11 +95,10 @@ def prepare_data(
     runs = [job.run for job in jobs]
     views = prepare.views_of(runs) if runs else dataset_table.views_of_tasks(options.root)
     layers = prepare.layers_of(runs)
-    if size:
-        options = smoke.with_world(options, size)
     stages = (
-        lambda: smoke.world_command(options.out, size) if size else [],
+        lambda: smoke.made_up_commands(options, size, runs) if size else [],
         lambda: prepare.build_commands(options.root, views, options),
+        lambda: prepare.corpus_commands(runs, options),
         lambda: prepare.extract_commands(options.root, layers, options),
     )
     for stage in stages:
@@ -114,31 +117,39 @@ def report(
 ) -> None:
     """Writes and prints the tables."""
     options.out.mkdir(parents=True, exist_ok=True)
-    reported = read_reported()
     if options.table == 1:
-        print(dataset_table.write_dataset_table(options.out, options.root, reported["table_1"]))
+        numbers = read_reported()["table_1"]
+        print(dataset_table.write_dataset_table(options.out, options.root, numbers))
     for table in tables:
-        numbers = reported[f"table_{table.number}"]
-        epochs = size.epochs[table.task] if size else options.epochs
-        notes = notes_of(table, results, options, epochs)
+
+        def epochs_of(preset: str, task: str = table.task) -> int | None:
+            return size.epochs_of(preset, task) if size else options.epochs
+
+        notes = notes_of(table, results, options, epochs_of)
+        numbers = options.of.numbers(table)
         print(f"\n{write_results(options.out, table, results, numbers, notes)}")
 
 
-def check_order(tables: Sequence[Table], results: Results, options: Options) -> dict[str, str]:
+def check_scores(tables: Sequence[Table], results: Results, options: Options) -> dict[str, str]:
     """Prints whether the toy world's rules show in the tables; returns what failed, by name."""
     if options.tiny:
         return {}
-    text, held = order.check_order(tables, results, options.out / "world")
+    if options.of.counts_posts:
+        text, held = order.check_order(tables, results, options.out / "world")
+        name, failure = "the order of rows", "is not that of the planted rules"
+    else:
+        text, held = beaten.check_priors(tables, results)
+        name, failure = "the priors", "are not beaten by all that was trained"
     path = options.out / "order.txt"
     write_text(path, f"{text}\n")
     print(text)
-    return {} if held else {"the order of rows": f"is not that of the planted rules: {path}"}
+    return {} if held else {name: f"{failure}: {path}"}
 
 
 def print_done(failed: dict[str, str], options: Options) -> None:
     """Says where the tables are, and what failed: exit status 1."""
     if not options.dry_run:
-        print(f"\nwritten: {options.out}/table*.txt, .md, .csv, .tex, .png")
+        print(f"\nwritten: {options.out}/*.txt, .md, .csv, .tex, .png")
     for name, why in failed.items():
         print(f"failed: {name}: {why}", file=sys.stderr)
     if failed:

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from scripts.gallery_figures.parts import Row
-from scripts.reproduction.tables import TABLES
+from scripts.reproduction.attend_to_you import TABLES
 from utils.errors import UserError
 from utils.explanations import ATTENTION, CROSSED, read_attention
 from utils.predictions import read_predictions

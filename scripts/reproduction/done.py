@@ -104,7 +104,8 @@ def is_done(job: Job, data: Data) -> bool:
     if difference or (wanted.model.learns and not _is_trained(job.folder, steps, wanted)):
         return False
     made_of = [job.folder / "configuration.json", *_states(job.folder, steps)]
-    return _is_newer(job.metrics, made_of) and _has_posts(job.metrics, there)
+    written = list(job.metrics.values())
+    return all(_is_newer(path, made_of) for path in written) and _has_posts(written[0], there)
 
 
 def is_there(job: Job, data: Data) -> bool:

@@ -1,32 +1,48 @@
 """What stands below a table of results: on what, of what and for how long it was measured."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from configuration import TrainConfig
+from configuration import find_preset
+from scripts.reproduction.networks import BLIND
 from scripts.reproduction.options import Options
 from scripts.reproduction.results import Results
-from scripts.reproduction.tables import Table
+from scripts.reproduction.tables import SHIPPED, STORY, Table
 
 TOY = "the toy world at a small size: compare these numbers with one another, not with the paper's"
-BLIND = "_random"  # how the names of networks of random weights end
 
 
-def notes_of(table: Table, results: Results, options: Options, epochs: int | None) -> list[str]:
+def notes_of(
+    table: Table, results: Results, options: Options, epochs: Callable[[str], int | None]
+) -> list[str]:
     """One line per note.
 
     Args:
         table: the table.
         results: of `results.collect`.
         options: the command line.
-        epochs: of training, None for the default.
+        epochs: preset to epochs of training, None for its own.
     """
     own = {key: one for key, one in results.items() if key[0] == table.task}
-    world = f" ({TOY})" if options.smoke else ""
-    epochs = epochs or TrainConfig().epochs
-    notes = [f"measured on {options.root}{world}"]
-    notes += [_posts_note(split, table, own) for split in table.splits]
-    notes += [_features_note(own), f"trained for {epochs} epochs, checkpoint {options.checkpoint}"]
+    measured = options.stories if table.task == STORY else options.root
+    notes = [f"measured on {measured}{f' ({TOY})' if options.smoke else ''}"]
+    if table.task != STORY:
+        notes += [_posts_note(split, table, own) for split in table.splits]
+    notes += [_features_note(own), _training_note(table, options, epochs)]
     return [note for note in notes if note]
+
+
+def _training_note(table: Table, options: Options, epochs: Callable[[str], int | None]) -> str:
+    """For how long; by method where they differ."""
+    methods: dict[int, list[str]] = {}
+    for row in table.rows:
+        preset = find_preset(row.preset)
+        if preset.model.learns:
+            methods.setdefault(epochs(row.preset) or preset.train.epochs, []).append(row.label)
+    most = max(methods, key=lambda number: len(methods[number]))
+    others = "".join(
+        f" ({', '.join(labels)}: {number})" for number, labels in methods.items() if number != most
+    )
+    return f"trained for {most} epochs{others}, checkpoint {options.checkpoint}"
 
 
 def _posts_note(split: str, table: Table, results: Results) -> str:
@@ -35,7 +51,7 @@ def _posts_note(split: str, table: Table, results: Results) -> str:
     for number, label in _posts(split, table, results):
         methods.setdefault(number, []).append(label)
     if len(methods) < 2:
-        return "".join(f"split by {split}: {number:,} test posts" for number in methods)
+        return "".join(f"{_split(split)}{number:,} test posts" for number in methods)
     most = max(methods, key=lambda number: len(methods[number]))
     others = "; ".join(
         f"{number:,} of {', '.join(dict.fromkeys(labels))}"
@@ -43,15 +59,19 @@ def _posts_note(split: str, table: Table, results: Results) -> str:
         if number != most
     )
     return (
-        f"split by {split}: {most:,} test posts, but {others}: rows are means over different "
+        f"{_split(split)}{most:,} test posts, but {others}: rows are means over different "
         "posts, because those without image features are left out where a method needs them"
     )
+
+
+def _split(split: str) -> str:
+    return "" if split == SHIPPED else f"split by {split}: "
 
 
 def _posts(split: str, table: Table, results: Results) -> Iterator[tuple[int, str]]:
     """Yields the number of posts and the method of every run that was scored."""
     for row in table.lines:
-        for context in ("others", "all"):
+        for context in (table.context, "all"):
             measured = results.get((table.task, row.preset, split, context))
             for metrics in measured.metrics if measured else ():
                 if metrics.get("posts") is not None:

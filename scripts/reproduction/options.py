@@ -1,5 +1,6 @@
 """The flags of `python -m scripts.reproduce`, and what they come to."""
 
+import dataclasses
 import os
 import shlex
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from configuration import DataConfig, TrainConfig, find_preset
-from scripts.reproduction.tables import TABLES, Table
+from scripts.reproduction.networks import check_weights
+from scripts.reproduction.systems import SYSTEMS
+from scripts.reproduction.tables import STORY, System, Table
 from utils.checks import check_range
 from utils.command_line import parse
 from utils.errors import UserError
@@ -36,8 +39,11 @@ class Options:
     Builds, extracts and trains what is missing; interrupted, the same command goes on.
     """
 
-    table: Literal[1, 2, 3] | None = None
-    """Which table; with --smoke, by default both 2 and 3."""
+    system: Literal["attend-to-you", "instagram-korean", "hashtag-story"] = "attend-to-you"
+    """Whose tables: the paper's, or those of a related system."""
+    table: Literal[1, 2, 3, "text", "hashtags", "stories"] | None = None
+    """Which table: 1, 2 or 3 of the paper (with --smoke, by default both 2 and 3); text or hashtags
+    of instagram-korean, hashtags or stories of hashtag-story, by default both."""
     data_dir: Path | None = None
     """The data root, ./data by default; with --smoke it is made in --out."""
     out: Path = Path("reproduced")
@@ -54,7 +60,7 @@ class Options:
     """Print the commands that are left to do, and do nothing."""
 
     epochs: int | None = None
-    """Passed to train, like the next three; by default the paper's 20."""
+    """Passed to train, like the next three; by default the paper's 20, or the preset's own."""
     batch_size: int | None = None
     """Posts per step and GPU."""
     num_gpus: int | None = None
@@ -66,7 +72,7 @@ class Options:
     jobs: int | None = None
     """Runs at once on the CPU, each with its share of the cores; default 1, with --smoke 2."""
 
-    source: Literal["crawl"] | None = None
+    source: Literal["crawl", "kts", "diya", "harrison"] | None = None
     """To build missing views of a root that has none: see scripts.build_dataset."""
     input: Path | None = None
     """Likewise: the posts."""
@@ -74,11 +80,15 @@ class Options:
     """Likewise: more flags of scripts.build_dataset, in quotes."""
     images: Path | None = None
     """To extract missing image features: the folder with the images."""
-    weights: str | None = None
-    """Likewise: the weight file of the network, or random."""
+    weights: tuple[str, ...] = ()
+    """Likewise: the weight file of the network, or random; of several networks NAME=FILE each, such
+    as resnet101=a.h5 resnext101_32x8d=b.pth."""
+    text: Path | None = None
+    """To build missing characters of stories: a text file, a folder of them, or PersonaBank; with
+    --smoke, by default a text is made up."""
 
     smoke: bool = False
-    """Make a toy world in --out, and fill both tables from it at a small size."""
+    """Make a toy world in --out, and fill the tables from it at a small size."""
     tiny: bool = False
     """With --smoke: the smallest size at which everything still runs; its numbers mean nothing."""
 
@@ -92,17 +102,28 @@ class Options:
         """Runs at once."""
         return self.jobs or (2 if self.smoke and not self.num_gpus else 1)
 
+    @property
+    def stories(self) -> Path:
+        """The characters of stories, in a folder of the data root."""
+        return self.root / "stories"
+
+    @property
+    def of(self) -> System:
+        """The system whose tables are filled."""
+        return SYSTEMS[self.system]
+
     def tables(self) -> list[Table]:
         """The tables of results that have a row to fill, whole."""
-        numbers = [self.table] if self.table else list(TABLES)
-        tables = [TABLES[number] for number in numbers if number in TABLES]
+        known = self.of.tables
+        tables = [known[name] for name in ([self.table] if self.table else known) if name in known]
+        tables = [table.on("users") for table in tables] if self.smoke else tables
         return [t for t in tables if any(self.chooses(row.preset) for row in t.rows)]
 
     def chooses(self, preset: str, split: str | None = None, context: str = "others") -> bool:
         """Whether a cell is to be filled; of the others, what is there is shown."""
         row = not self.only or preset in self.only
         column = not self.splits or split is None or split in self.splits
-        return row and column and (self.leak or context == "others")
+        return row and column and (self.leak or context != "all")
 
     def check(self) -> None:
         """Refuses flags that do not fit together.
@@ -110,8 +131,7 @@ class Options:
         Raises:
             UserError: names the flag.
         """
-        if self.table is None and not self.smoke:
-            raise UserError("no table chosen: give --table 1, 2 or 3 (or --smoke for 2 and 3)")
+        self._check_table()
         if self.tiny and not self.smoke:
             raise UserError("--tiny is a size of --smoke: give both")
         for name in ("seeds", "jobs", "epochs", "batch_size"):
@@ -122,6 +142,15 @@ class Options:
         self._check_table_1()
         self._check_smoke()
         self._check_rows()
+        self._check_data()
+
+    def _check_table(self) -> None:
+        names = [*([1] if self.of.counts_posts else []), *self.of.tables]
+        if self.table is not None and self.table not in names:
+            listed = " or ".join(map(str, names))
+            raise UserError(f"--table {self.table} is none of {self.system}: expected {listed}")
+        if self.table is None and self.of.counts_posts and not self.smoke:
+            raise UserError("no table chosen: give --table 1, 2 or 3 (or --smoke for 2 and 3)")
 
     def _check_table_1(self) -> None:
         if self.table != 1 or self.smoke:
@@ -139,21 +168,35 @@ class Options:
         if self.table == 1:
             raise UserError("--smoke fills tables 2 and 3: leave out --table 1")
         own = ("data_dir", "source", "input", "images", "weights")
-        given = [f"--{name}" for name in own if getattr(self, name) is not None]
+        given = [f"--{name}" for name in own if getattr(self, name) not in (None, ())]
         given += [f"--{name}" for name in ("build_args", "train_args") if getattr(self, name)]
         if given:
             raise UserError(f"--smoke makes its own data and sizes: leave out {', '.join(given)}")
 
     def _check_rows(self) -> None:
-        tables = [TABLES[self.table]] if self.table in TABLES else list(TABLES.values())
-        known = dict.fromkeys(row.preset for table in tables for row in table.rows)
+        system = self.of
+        if self.table in system.tables:
+            system = dataclasses.replace(system, tables={self.table: system.tables[self.table]})
         for name in self.only:
-            if name not in known:
-                raise UserError(f"--only: no row '{name}'; the rows are {', '.join(known)}")
+            if name not in system.presets:
+                rows = ", ".join(system.presets)
+                raise UserError(f"--only: no row '{name}'; the rows are {rows}")
+        if self.splits and not self.of.counts_posts:
+            raise UserError(f"--splits: the posts of {self.system} are divided in one way alone")
         if self.splits and any(not set(self.splits) & set(t.splits) for t in self.tables()):
             raise UserError(
                 f"--splits {' '.join(self.splits)}: Table 2 is split by users; give users as well"
             )
+
+    def _check_data(self) -> None:
+        sources = self.of.sources
+        if self.source is not None and self.source not in sources:
+            listed = " or ".join(sources)
+            raise UserError(f"--source {self.source} is not for {self.system}: expected {listed}")
+        if self.text is not None and all(table.task != STORY for table in self.tables()):
+            raise UserError("--text is for the stories of --system hashtag-story")
+        rows = [row.preset for table in self.tables() for row in table.rows]
+        check_weights(self.weights, [preset for preset in rows if self.chooses(preset)])
 
 
 def parse_options(args: Sequence[str] | None = None) -> Options:
@@ -170,7 +213,7 @@ def parse_options(args: Sequence[str] | None = None) -> Options:
             word = f"{word}={next(words, '')}"
         tied.append(word)
     options = parse(Options, args=tied)
-    for name in ("only", "splits"):
+    for name in ("only", "splits", "weights"):
         if f"--{name}" in tied and not getattr(options, name):
             raise UserError(f"--{name} names nothing; leave it out for all")
     return options

@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from data_loader.toy_world import load_ceilings
+from scripts.reproduction.attend_to_you import FULL
 from scripts.reproduction.results import Measured, Results
-from scripts.reproduction.tables import FULL, Table
+from scripts.reproduction.tables import Table
 from utils.tables import format_table
 
 # The rows whose order the planted rules decide, and what their models can see.

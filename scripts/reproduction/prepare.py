@@ -1,18 +1,27 @@
-"""What runs need first: the views of their posts, and the features of their images."""
+"""What runs need first: views of posts, features of images, characters of stories."""
 
 import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from configuration import find_preset
 from data_loader.build_options import BuildOptions
+from data_loader.corpus import DESCRIPTION
 from data_loader.features import NOT_DONE, features_folder, open_features, read_image_names
 from data_loader.root import IMAGES
 from data_loader.view import list_views, open_view, view_name
+from scripts.reproduction.networks import (
+    PIXELS,
+    RANDOM,
+    Features,
+    features_of,
+    stored_name,
+    weights_of,
+)
 from scripts.reproduction.options import Options
 from scripts.reproduction.plan import Run, command
 from scripts.reproduction.runner import Execute, attempt
+from scripts.reproduction.tables import SHIPPED, STORY
 from utils.command_line import parse
 from utils.errors import UserError
 
@@ -22,13 +31,13 @@ Wanted = tuple[str, str, str]  # task, split, context
 
 def views_of(runs: Iterable[Run]) -> list[Wanted]:
     """The views that runs read, each once."""
+    runs = (run for run in runs if run.task != STORY)
     return list(dict.fromkeys((run.task, run.split, run.context) for run in runs))
 
 
-def layers_of(runs: Iterable[Run]) -> list[str]:
-    """The layers of image features that runs read, each once."""
-    layers = dict.fromkeys(find_preset(run.preset).model.image_layer for run in runs)
-    return [layer for layer in layers if layer != "none"]
+def layers_of(runs: Iterable[Run]) -> list[Features]:
+    """The image features that runs read, each once."""
+    return features_of(run.preset for run in runs)
 
 
 def build_commands(root: Path, wanted: Sequence[Wanted], options: Options) -> list[Command]:
@@ -53,25 +62,38 @@ def _how(root: Path, view: Wanted, there: list[str], options: Options) -> list[s
         more = shlex.split(options.build_args)
         return ["--source", options.source, "--input", str(options.input), *more]
     if not there:
-        raise UserError(
+        raise UserError(_no_view(root, view, options))
+    alike = max(there, key=lambda name: [part in name.split("-") for part in view])
+    return derive(open_view(root, *alike.split("-")).settings, root, view)
+
+
+def _no_view(root: Path, view: Wanted, options: Options) -> str:
+    """Says how to come by a first view."""
+    if view[1] != SHIPPED:
+        return (
             f"{root} has no view {view_name(*view)} and none to build it from: give --source and "
             "--input (and --build_args), or build one with python -m scripts.build_dataset"
         )
-    alike = max(there, key=lambda name: [part in name.split("-") for part in view])
-    return derive(open_view(root, *alike.split("-")).settings, root)
+    sources = "|".join(options.of.sources)
+    return (
+        f"{root} has no view {view_name(*view)}: give --source and --input, or build it with "
+        f"python -m scripts.build_dataset --source {sources} --input DIR --task {view[0]} "
+        f"--context {view[2]} --out {root}"
+    )
 
 
-def derive(settings: dict, root: Path) -> list[str]:
+def derive(settings: dict, root: Path, view: Wanted) -> list[str]:
     """The build flags of a view, less those that name it: task, split, context, out.
 
     Args:
         settings: `View.settings`; `command` is how it was built.
         root: its data root, for the message.
+        view: the one to build.
 
     Raises:
         UserError: the view does not say how it was built, or has a split of its own.
     """
-    if settings["split"] == "shipped":
+    if settings["split"] == SHIPPED != view[1]:
         raise UserError(
             f"{root} has the split of a published data set; the tables need posts that can be "
             "split by users and by posts: give --source crawl and --input"
@@ -90,45 +112,90 @@ def derive(settings: dict, root: Path) -> list[str]:
 
 def _place(root: Path, view: Wanted) -> list[str]:
     names = ("task", "split", "context")
-    flags = [part for pair in zip(names, view, strict=True) for part in (f"--{pair[0]}", pair[1])]
-    return [*flags, "--out", str(root)]
+    # A data set that brings its own split is not asked for one.
+    given = [pair for pair in zip(names, view, strict=True) if pair != ("split", SHIPPED)]
+    return [*(part for name, value in given for part in (f"--{name}", value)), "--out", str(root)]
 
 
-def extract_commands(root: Path, layers: Sequence[str], options: Options) -> list[Command]:
+def corpus_commands(runs: Iterable[Run], options: Options) -> list[Command]:
+    """The command that makes the characters of stories, where they are missing.
+
+    Raises:
+        UserError: they are, and --text is not given.
+    """
+    if all(run.task != STORY for run in runs) or (options.stories / DESCRIPTION).exists():
+        return []
+    if options.text is None:
+        raise UserError(
+            f"{options.stories} has no stories: give --text FILE_OR_FOLDER, or make them with "
+            f"python -m scripts.build_corpus --input FILE_OR_FOLDER --out {options.stories}"
+        )
+    if not options.smoke and not options.text.exists():
+        raise UserError(f"--text {options.text} does not exist; expected a text file or a folder")
+    return [command("scripts.build_corpus", ["--input", options.text, "--out", options.stories])]
+
+
+def extract_commands(root: Path, wanted: Sequence[Features], options: Options) -> list[Command]:
     """The commands that extract the features that are missing, also those of new images.
 
     Raises:
         UserError: features are missing, and --images and --weights are not given.
     """
-    missing = [layer for layer in layers if not has_features(root, layer)]
-    if missing and not (options.images and options.weights):
+    missing = [one for one in wanted if not has_features(root, one, options.weights)]
+    without = [one for one in missing if one.network != PIXELS]
+    unknown = [one for one in without if weights_of(one.network, options.weights) is None]
+    if missing and (unknown or not options.images):
         raise UserError(
-            f"{root} lacks features of some images ({', '.join(missing)}): give --images and "
-            "--weights, or extract them with python -m scripts.extract_features"
+            f"{root} lacks features of some images ({', '.join(one.name for one in missing)}): "
+            f"give --images{_weights_flag(without)}, or extract them with python -m "
+            "scripts.extract_features"
         )
     if missing and not options.smoke:  # whose pictures are made on the way
-        _check_paths(options)
-    where = ["--data_dir", root, "--images", options.images, "--weights", options.weights]
-    return [command("scripts.extract_features", [*where, "--layer", layer]) for layer in missing]
+        _check_paths(options, without)
+    return [_extract(root, one, options) for one in missing]
 
 
-def _check_paths(options: Options) -> None:
+def _weights_flag(missing: Sequence[Features]) -> str:
+    """What else is to be given."""
+    named = dict.fromkeys(f"{one.network}=FILE" for one in missing if one.network)
+    flag = " ".join(["--weights", *named])
+    return f" and {flag}" if missing else ""
+
+
+def _extract(root: Path, wanted: Features, options: Options) -> Command:
+    flags = ["--data_dir", root, "--images", options.images]
+    if wanted.network != PIXELS:
+        flags += ["--weights", weights_of(wanted.network, options.weights)]
+    if wanted.network:
+        flags += ["--extractor", wanted.network]
+    return command("scripts.extract_features", [*flags, "--layer", wanted.layer])
+
+
+def _check_paths(options: Options, networks: Sequence[Features]) -> None:
     """Refuses what extraction would refuse, before views are built for hours."""
     if not options.images.is_dir():
         raise UserError(f"--images {options.images} is no folder; expected the posts' images there")
-    if options.weights != "random" and not Path(options.weights).is_file():
-        raise UserError(
-            f"--weights {options.weights} is no file; scripts/download_pretrained_resnet_101.sh "
-            "brings it, or give random"
-        )
+    for path in (weights_of(one.network, options.weights) for one in networks):
+        if path != RANDOM and not Path(path).is_file():
+            raise UserError(
+                f"--weights {path} is no file; scripts/download_pretrained_*.sh bring the "
+                "networks' weights, or give random"
+            )
 
 
-def has_features(root: Path, layer: str) -> bool:
-    """Whether every image of the root has features of this layer, or has failed."""
-    files = list(features_folder(root).glob(f"*-{layer}.json"))
+def has_features(root: Path, wanted: Features, weights: Sequence[str] = ()) -> bool:
+    """Whether every image of the root has these features, or has failed.
+
+    Args:
+        root: the data root.
+        wanted: the network and its layer.
+        weights: the command line's, which may be random.
+    """
+    network = stored_name(wanted.network, weights)
+    files = list(features_folder(root).glob(f"{network or '*'}-{wanted.layer}.json"))
     if not (root / IMAGES).exists() or len(files) != 1:
         return bool(files)  # of several networks, training asks for --extractor
-    store = open_features(root, layer)
+    store = open_features(root, wanted.layer, network)
     images = len(read_image_names(root))
     return len(store) >= images and not (store.state[:images] == NOT_DONE).any()
 

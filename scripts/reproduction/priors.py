@@ -1,35 +1,77 @@
-"""The rows that need no training: the most frequent tags, whatever the picture shows."""
+"""The rows that need no training: what knows nothing of the picture, or of the text so far.
+
+A method that loses to them is worth nothing.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from data_loader.view import list_views, open_view, view_name
+import numpy as np
+
+from data_loader.corpus import DESCRIPTION, open_corpus
+from data_loader.view import Subset, View, list_views, open_view, view_name
+from data_loader.vocabulary import SPECIAL_WORDS
 from scripts.frequent_tags import score_prior
+from scripts.reproduction.characters import score_characters
 from scripts.reproduction.results import Key, Measured
-from scripts.reproduction.tables import PRIOR, Table
+from scripts.reproduction.tables import STORY, Table
+from utils.metrics import sentence_details
+
+FIRST_WORD = len(SPECIAL_WORDS)
 
 
-def measure_priors(
-    tables: Iterable[Table], root: Path, context: str = "others"
-) -> dict[Key, Measured]:
-    """Scores the image-free prior of each table that has a row for it, on the views that are there.
+def measure_priors(tables: Iterable[Table], root: Path, stories: Path) -> dict[Key, Measured]:
+    """Scores the priors of each table that has rows for them, on the data that is there.
 
     Args:
         tables: those that are printed.
         root: the data root.
-        context: of the views; it makes no difference to the scores.
+        stories: the folder of the characters of stories.
 
     Returns:
         What `results.collect` returns of trained rows.
     """
     found = {}
     for table in tables:
-        for split in table.splits if table.priors else ():
-            if view_name(table.task, split, context) not in list_views(root):
-                continue
-            view = open_view(root, table.task, split, context)
-            subset = view.subsets[view.test_subset]
-            if len(subset):
-                key = (table.task, PRIOR, split, context)
-                found[key] = Measured([score_prior(view, subset)])
+        for split in table.splits:
+            for name, numbers in _measure(table, split, root, stories).items():
+                found[table.task, name, split, table.context] = Measured([numbers])
     return found
+
+
+def _measure(table: Table, split: str, root: Path, stories: Path) -> dict[str, dict]:
+    """The numbers of a table's priors by their names; of data that is not there, none."""
+    if table.task == STORY:
+        there = table.priors and (stories / DESCRIPTION).exists()
+        corpus = open_corpus(stories) if there else None
+        return {row.preset: score_characters(corpus, row.size) for row in table.priors if corpus}
+    name = (table.task, split, table.context)
+    if not table.priors or view_name(*name) not in list_views(root):
+        return {}
+    view = open_view(root, *name)
+    subset = view.subsets[view.test_subset]
+    if not len(subset):
+        return {}
+    if table.task == "caption":
+        return {row.preset: score_words(view, subset) for row in table.priors}
+    known = len(view.vocabulary) - FIRST_WORD
+    rows = [row for row in table.priors if (row.size or 1) <= known]
+    return {row.preset: score_prior(view, subset, row.size) for row in rows}
+
+
+def score_words(view: View, subset: Subset) -> dict[str, float | int]:
+    """The scores by sentence of `frequent_words`, said of every post of a subset."""
+    said = frequent_words(view)
+    references = [view.describe(subset, row)["references"] for row in range(len(subset))]
+    words = [[text.split() for text in texts] for texts in references]
+    return {**sentence_details([said] * len(words), words).corpus, "posts": len(words)}
+
+
+def frequent_words(view: View) -> list[str]:
+    """The most frequent known word of each place of the training posts, as many as their median."""
+    training = view.subsets["train"]
+    ids, size = training.caption_ids, len(view.vocabulary)  # [N, W], V
+    places = int(np.median(training.caption_length))
+    counts = [np.bincount(ids[:, place], minlength=size) for place in range(places)]  # [V] each
+    likeliest = [FIRST_WORD + int(np.argmax(count[FIRST_WORD:])) for count in counts]
+    return [view.vocabulary.words[word] for word in likeliest]

@@ -8,12 +8,11 @@ from statistics import mean, stdev
 from typing import NamedTuple
 
 from scripts.reproduction.plan import Job
-from scripts.reproduction.tables import FULL, TABLES, Table
+from scripts.reproduction.tables import Numbers, Reported, Row, Table
 from utils.charts import Bar, draw_bars
 from utils.files import write_text
 from utils.tables import Style, format_table
 
-DIGITS = 3  # as in the paper
 FAILED, NOTHING = "failed", "-"
 STYLES: dict[str, Style] = {"txt": "text", "md": "markdown", "tex": "latex"}
 
@@ -22,7 +21,7 @@ class Measured(NamedTuple):
     """The runs of one cell: a method, a split, a context, and all seeds.
 
     Attributes:
-        metrics: one metrics.json per seed that was evaluated.
+        metrics: what was measured of each seed that was evaluated, by the names of metrics.json.
         failed: whether a seed failed; the cell is not shown as if it had all its seeds.
     """
 
@@ -37,6 +36,23 @@ class Measured(NamedTuple):
 
 Key = tuple[str, str, str, str]  # task, preset, split, context
 Results = Mapping[Key, Measured]
+
+
+class Column(NamedTuple):
+    """A column of the table.
+
+    Attributes:
+        split, metric: of which posts, and which number.
+        heading: above it.
+        context: of the runs; None for what others report.
+        reported: then, whose numbers.
+    """
+
+    split: str
+    metric: str
+    heading: str
+    context: str | None
+    reported: Reported | None = None
 
 
 class Grid(NamedTuple):
@@ -56,16 +72,24 @@ def collect(jobs: Iterable[Job], failed: Iterable[str]) -> dict[Key, Measured]:
     """
     failed, results = set(failed), {}
     for job in jobs:
-        run = job.run
-        key = (run.task, run.preset, run.split, run.context)
-        before = results.get(key, Measured([]))
-        broken = run.name in failed or not job.metrics.exists()
-        more = [] if broken else [json.loads(job.metrics.read_text(encoding="utf-8"))]
-        results[key] = Measured(before.metrics + more, before.failed or broken)
+        before = results.get(job.run.cell, Measured([]))
+        there = all(path.exists() for path in job.metrics.values())
+        broken = job.run.name in failed or not there
+        more = [] if broken else [_read(job)]
+        results[job.run.cell] = Measured(before.metrics + more, before.failed or broken)
     return results
 
 
-def as_cell(measured: Measured | None, metric: str) -> str:
+def _read(job: Job) -> dict:
+    """All numbers of a run under one roof: `val_perplexity` beside `perplexity`."""
+    numbers = {}
+    for prefix, path in job.metrics.items():
+        read = json.loads(path.read_text(encoding="utf-8"))
+        numbers |= {f"{prefix}{name}": value for name, value in read.items()}
+    return numbers
+
+
+def as_cell(measured: Measured | None, metric: str, digits: int = 3) -> str:
     """Mean and standard deviation over seeds: 0.864±0.015, 0.864 of one seed, or what is wrong."""
     if measured is None:
         return NOTHING
@@ -74,7 +98,7 @@ def as_cell(measured: Measured | None, metric: str) -> str:
     values = measured.values(metric)
     if not values:
         return "not finite"
-    return "±".join(f"{number:.{DIGITS}f}" for number in summary(values))
+    return "±".join(f"{number:.{digits}f}" for number in summary(values))
 
 
 def summary(values: Sequence[float]) -> tuple[float, ...]:
@@ -82,39 +106,82 @@ def summary(values: Sequence[float]) -> tuple[float, ...]:
     return (mean(values), stdev(values)) if len(values) > 1 else (mean(values),)
 
 
-def result_grid(table: Table, results: Results, reported: Mapping) -> Grid:
-    """The table: per metric and split a column of ours, one of the paper's, one of the leak."""
-    columns = list(_columns(table, results))
-    header = ["method", *(heading for *_, heading in columns)]
-    rows = []
-    for row in table.lines:
-        cells = [row.label]
-        for split, context, metric, _ in columns:
-            if context is None:
-                number = reported.get(split, {}).get(row.preset, {}).get(metric)
-                cells.append(NOTHING if number is None else f"{number:.{DIGITS}f}")
-            else:
-                key = (table.task, row.preset, split, context)
-                cells.append(as_cell(results.get(key), metric))
-        rows.append(cells)
-    return Grid(table.title, header, rows)
+def result_grids(table: Table, results: Results, reported: Numbers) -> list[Grid]:
+    """The table in its parts: per metric and split a column of ours, those of others, the leak."""
+    grids = []
+    for title, metrics in table.parts().items():
+        columns = _columns(table, results, reported, metrics)
+        header = ["method", *(column.heading for column in columns)]
+        rows = [
+            [row.label, *(_cell(table, row, column, results, reported) for column in columns)]
+            for row in _lines(table, columns, reported)
+        ]
+        grids.append(Grid(title, header, rows))
+    return grids
 
 
-def _columns(table: Table, results: Results):
-    """Yields (split, context, metric, heading); the context is None in the paper's columns."""
+def _lines(table: Table, columns: Sequence[Column], reported: Numbers) -> list[Row]:
+    """Those of a part of the table; what only others measured stands where they have numbers."""
+
+    def has_number(row: Row) -> bool:
+        return any(_reported(row, column, reported) is not None for column in columns)
+
+    return [row for row in table.lines if row not in table.others or has_number(row)]
+
+
+def _cell(table: Table, row: Row, column: Column, results: Results, reported: Numbers) -> str:
+    if column.context is None:
+        number = _reported(row, column, reported)
+        return NOTHING if number is None else f"{number:.{table.digits}f}"
+    measured = results.get((table.task, row.preset, column.split, column.context))
+    return as_cell(measured, column.metric, table.digits)
+
+
+def _reported(row: Row, column: Column, reported: Numbers) -> float | None:
+    if column.reported is None:
+        return None
+    numbers = _numbers_of(column.reported, reported).get(row.preset, {})
+    return numbers.get(column.reported.named(column.metric))
+
+
+def _numbers_of(source: Reported, reported: Numbers) -> dict[str, Mapping[str, float]]:
+    """The rows of a source; beside them may stand what it is."""
+    part = reported.get(source.source, {})
+    return {row: numbers for row, numbers in part.items() if isinstance(numbers, Mapping)}
+
+
+def _columns(
+    table: Table, results: Results, reported: Numbers, metrics: Iterable[str]
+) -> list[Column]:
+    """Ours, those of others where they report the metric, and that of the leak."""
+    columns = []
     for split in table.splits:
-        for metric in table.metrics:
+        for metric in metrics:
             heading = _heading(table, metric, split)
-            yield split, "others", metric, heading
-            yield split, None, metric, "paper"
-            if metric == table.main and (table.task, FULL, split, "all") in results:
-                yield split, "all", metric, f"{heading}, context all"
+            columns.append(Column(split, metric, heading, table.context))
+            columns += [
+                Column(split, metric, source.heading, None, source)
+                for source in _sources(table, split, metric, reported)
+            ]
+            if metric == table.main and (table.task, table.leak, split, "all") in results:
+                columns.append(Column(split, metric, f"{heading}, context all", "all"))
+    return columns
+
+
+def _sources(table: Table, split: str, metric: str, reported: Numbers) -> list[Reported]:
+    """Who reports a metric, beside the posts of a split."""
+    return [
+        source
+        for source in table.reported
+        if source.split in (None, split)
+        and any(source.named(metric) in row for row in _numbers_of(source, reported).values())
+    ]
 
 
 def _heading(table: Table, metric: str, split: str) -> str:
     """The metric, and the split where the paper's table has several."""
     name = table.metrics[metric]
-    return f"{name} {split}" if len(TABLES[table.number].splits) > 1 else name
+    return f"{name} {split}" if len(table.splits) > 1 else name
 
 
 def leak_grid(table: Table, results: Results) -> Grid | None:
@@ -122,7 +189,7 @@ def leak_grid(table: Table, results: Results) -> Grid | None:
     rows = []
     for split, metric, others, leak in _leaks(table, results):
         numbers = _differences(others, leak, metric)
-        signs = (f"{n:{'+' * (not place)}.{DIGITS}f}" for place, n in enumerate(numbers))
+        signs = (f"{n:{'+' * (not place)}.{table.digits}f}" for place, n in enumerate(numbers))
         cells = [as_cell(others, metric), as_cell(leak, metric), "±".join(signs) or NOTHING]
         rows.append([_heading(table, metric, split), *cells])
     title = f"What the answer in the user's words is worth to CSMN-P5 ({table.task}s)"
@@ -145,7 +212,7 @@ def leak_csv(table: Table, results: Results) -> tuple[list[str], list[list[str]]
 def _leaks(table: Table, results: Results) -> Iterator[tuple[str, str, Measured, Measured]]:
     """Yields (split, metric, context others, context all) of the full model."""
     for split in table.splits:
-        others, leak = (results.get((table.task, FULL, split, c)) for c in ("others", "all"))
+        others, leak = (results.get((table.task, table.leak, split, c)) for c in ("others", "all"))
         if others and leak:
             yield from ((split, metric, others, leak) for metric in table.metrics)
 
@@ -158,38 +225,35 @@ def _differences(others: Measured, leak: Measured, metric: str) -> tuple[float, 
     return summary([b - a for a, b in zip(before, after, strict=True)])
 
 
-def csv_rows(table: Table, results: Results, reported: Mapping) -> tuple[list[str], list]:
+def csv_rows(
+    table: Table, results: Results, reported: Numbers
+) -> tuple[list[str], list[list[str]]]:
     """The table with a column for each single number, for other programs."""
-    columns = list(_columns(table, results))
-    header = ["preset", "method"]
-    for split, context, metric, heading in columns:
-        if context is None:
-            header.append(f"{metric} {split} paper")
-        else:
-            name = f"{metric} {split}" + (" context all" if "context" in heading else "")
-            header += [name, f"{name} std", f"{name} seeds"]
-    rows = [
-        [
-            row.preset,
-            row.label,
-            *(
-                cell
-                for column in columns
-                for cell in _numbers(table, row, column, results, reported)
-            ),
-        ]
-        for row in table.lines
-    ]
+    columns = _columns(table, results, reported, table.metrics)
+    header = ["preset", "method", *(name for column in columns for name in _csv_header(column))]
+    rows = []
+    for row in table.lines:
+        numbers = [_numbers(table, row, column, results, reported) for column in columns]
+        rows.append([row.preset, row.label, *(cell for cells in numbers for cell in cells)])
     return header, rows
 
 
-def _numbers(table: Table, row, column, results: Results, reported: Mapping) -> list[str]:
-    split, context, metric, _ = column
-    if context is None:
-        number = reported.get(split, {}).get(row.preset, {}).get(metric)
+def _csv_header(column: Column) -> list[str]:
+    name = f"{column.metric} {column.split}"
+    if column.context is None:
+        return [f"{name} {column.heading}"]
+    name += " context all" if column.context == "all" else ""
+    return [name, f"{name} std", f"{name} seeds"]
+
+
+def _numbers(
+    table: Table, row: Row, column: Column, results: Results, reported: Numbers
+) -> list[str]:
+    if column.context is None:
+        number = _reported(row, column, reported)
         return ["" if number is None else str(number)]
-    measured = results.get((table.task, row.preset, split, context), Measured([]))
-    values = measured.values(metric)
+    key = (table.task, row.preset, column.split, column.context)
+    values = results.get(key, Measured([])).values(column.metric)
     return [*_padded(summary(values) if values else ()), str(len(values) or "")]
 
 
@@ -199,40 +263,54 @@ def _padded(numbers: Sequence[float]) -> list[str]:
     return [*cells, *[""] * (2 - len(cells))]
 
 
-def chart_panels(table: Table, results: Results, reported: Mapping) -> dict:
+def chart_panels(table: Table, results: Results, reported: Numbers) -> dict:
     """What `utils.charts.draw_bars` shows of a table: a panel per metric and split."""
     panels = {}
-    for split, context, metric, heading in _columns(table, results):
-        if context != "others":
-            continue
-        ours, paper = {}, {}
-        for row in table.lines:
-            measured = results.get((table.task, row.preset, split, "others"), Measured([]))
-            values = [value for value in measured.values(metric) if math.isfinite(value)]
-            ours |= {row.label: Bar(*summary(values))} if values else {}
-            number = reported.get(split, {}).get(row.preset, {}).get(metric)
-            paper |= {} if number is None else {row.label: Bar(number)}
-        panels[heading] = {"measured": ours, "reported by the authors": paper}
+    names = {source: _as_reported(table, source) for source in table.reported}
+    for column in _columns(table, results, reported, table.charted or table.metrics):
+        if column.context == table.context:
+            bars = _bars(table, column, results)
+            panels[column.heading] = {"measured": bars, **{name: {} for name in names.values()}}
+            panel = panels[column.heading]
+        elif column.reported:
+            numbers = {row.label: _reported(row, column, reported) for row in table.lines}
+            there = {label: Bar(number) for label, number in numbers.items() if number is not None}
+            panel[names[column.reported]] |= there
     return panels
 
 
+def _bars(table: Table, column: Column, results: Results) -> dict[str, Bar]:
+    bars = {}
+    for row in table.lines:
+        key = (table.task, row.preset, column.split, column.context)
+        values = results.get(key, Measured([])).values(column.metric)
+        values = [value for value in values if math.isfinite(value)]
+        bars |= {row.label: Bar(*summary(values))} if values else {}
+    return bars
+
+
+def _as_reported(table: Table, source: Reported) -> str:
+    """In the chart: by the authors, and where, if there are several columns of theirs."""
+    several = len({other.heading for other in table.reported}) > 1
+    return f"reported: {source.heading}" if several else "reported by the authors"
+
+
 def write_results(
-    out: Path, table: Table, results: Results, reported: Mapping, measured_on: Sequence[str]
+    out: Path, table: Table, results: Results, reported: Numbers, measured_on: Sequence[str]
 ) -> str:
-    """Writes table<N>.txt, .md, .tex, .csv and .png, and table<N>-leak.csv; returns the text.
+    """Writes <name>.txt, .md, .tex, .csv and .png, and <name>-leak.csv; returns the text.
 
     Args:
         out: an existing folder.
         table: whole; a cell without a result is a dash.
         results: from `collect`.
-        reported: of this table, {split: {preset: {metric: number}}}.
+        reported: of this table.
         measured_on: notes on what was measured; the first one also stands below the chart.
     """
-    grids = [result_grid(table, results, reported), leak_grid(table, results)]
-    present = [grid for grid in grids if grid]
-    name = f"table{table.number}"
+    leak, name = leak_grid(table, results), table.name
+    grids = [*result_grids(table, results, reported), *([leak] if leak else [])]
     notes = (_seeds_note(table, results), *measured_on, *table.notes)
-    if len(present) > 1:
+    if leak:
         write_text(out / f"{name}-leak.csv", format_table(*leak_csv(table, results), "csv") + "\n")
     header, rows = csv_rows(table, results, reported)
     write_text(out / f"{name}.csv", format_table(header, rows, "csv") + "\n")
@@ -240,7 +318,7 @@ def write_results(
     note = "\n".join((*measured_on[:1], table.notes[0]))
     order = [row.label for row in table.lines]
     draw_bars(out / f"{name}.png", panels, table.title, note, order)
-    return write_grids(out, name, present, notes)
+    return write_grids(out, name, grids, notes)
 
 
 def write_grids(out: Path, name: str, grids: Sequence[Grid], notes: Sequence[str]) -> str:
@@ -260,11 +338,12 @@ def write_grids(out: Path, name: str, grids: Sequence[Grid], notes: Sequence[str
 
 def _seeds_note(table: Table, results: Results) -> str:
     trained = {row.preset for row in table.rows}
-    counts = {
-        len(one.metrics)
+    own = [
+        one
         for (task, preset, *_), one in results.items()
         if task == table.task and preset in trained
-    }
+    ]
+    counts = {len(one.metrics) for one in own}
     if counts <= {0, 1}:
         return "one seed"
     span = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)

@@ -1,19 +1,23 @@
-"""The smoke size: every row of Tables 2 and 3 on a toy world."""
+"""The smoke size: every row of a system's tables on a toy world."""
 
 import json
 import shlex
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_loader.toy_world.ceilings import CEILINGS_FILE
+from scripts.reproduction.networks import RANDOM
 from scripts.reproduction.options import Options
 from scripts.reproduction.order import SIGHTS
-from scripts.reproduction.plan import command
+from scripts.reproduction.plan import Run, command
 from scripts.reproduction.prepare import Command
+from scripts.reproduction.tables import STORY
 from utils.errors import UserError
 from utils.files import write_json
 
 WORLD_FILE = "world.json"
+TEXT = "text"  # made-up stories, where --text names no others
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,10 @@ class Size:
         world: flags of scripts.make_toy_world.
         build: flags of scripts.build_dataset.
         train_args: flags of train; each method gets those that it knows.
-        epochs, batch_size: of train, by task.
+        epochs, batch_size: of train, by preset, else by task.
         seeds: runs of the rows that the order is about; all others have one.
+        own: more flags of train, by preset.
+        tokenizer: by which eval scores captions, where it is not the one for English.
     """
 
     world: str
@@ -33,16 +39,24 @@ class Size:
     train_args: str
     epochs: dict[str, int]
     batch_size: dict[str, int]
-    seeds: int
+    seeds: int = 1
+    own: Mapping[str, str] = field(default_factory=dict)
+    tokenizer: str | None = None
 
     def seeds_of(self, preset: str) -> int:
         """How many runs a row has."""
         return self.seeds if preset in SIGHTS else 1
 
-    def sizes_of(self, task: str) -> dict[str, str | int]:
+    def epochs_of(self, preset: str, task: str) -> int:
+        """Of a method's training."""
+        return self.epochs.get(preset, self.epochs.get(task))
+
+    def sizes_of(self, preset: str, task: str) -> dict[str, str | int | None]:
         """What `plan.make_job` takes."""
-        chosen = {"epochs": self.epochs[task], "batch_size": self.batch_size[task]}
-        return {"train_args": self.train_args, **chosen}
+        batch_size = self.batch_size.get(preset, self.batch_size.get(task))
+        train_args = f"{self.train_args} {self.own.get(preset, '')}"
+        chosen = {"epochs": self.epochs_of(preset, task), "batch_size": batch_size}
+        return {"train_args": train_args, "tokenizer": self.tokenizer, **chosen}
 
 
 # Many users with few posts: what a model must learn here is to read any user's words. Few images:
@@ -68,6 +82,16 @@ TINY = Size(
     batch_size={"caption": 30, "hashtag": 30},
     seeds=1,
 )
+
+
+def made_up_commands(options: Options, size: Size, runs: Iterable[Run]) -> list[Command]:
+    """What makes the data: a toy world for posts, and a text where none is given for stories."""
+    tasks = {run.task for run in runs}
+    commands = world_command(options.out, size) if tasks - {STORY} else []
+    text = options.out / TEXT
+    if STORY in tasks and options.text == text and not text.exists():
+        commands.append(command("scripts.reproduction.made_up_stories", ["--out", text]))
+    return commands
 
 
 def world_command(out: Path, size: Size) -> list[Command]:
@@ -115,5 +139,6 @@ def with_world(options: Options, size: Size) -> Options:
         input=world,
         build_args=size.build,
         images=world / "images",
-        weights="random",
+        text=options.text or options.out / TEXT,
+        weights=(RANDOM,),
     )

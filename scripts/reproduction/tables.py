@@ -1,12 +1,16 @@
-"""The paper's Tables 2 and 3 as data: which methods, on which posts, by which metrics."""
+"""What a table of results is: which methods, on which posts, by which metrics, beside what."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 REPORTED = Path(__file__).parent.parent / "reported"
-FULL = "csmn-p5"  # the row that also shows what the leak is worth
-PRIOR = "frequent-tags"  # the row that needs no training: no preset
+SHIPPED, NO_USERS = "shipped", "none"  # the split and the user context of data sets without users
+STORY = "story"  # the task of a character model: it has no view of posts
+# Reported numbers: {source: {row: {metric: number}}}.
+Numbers = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -14,12 +18,34 @@ class Row:
     """One method.
 
     Attributes:
-        preset: its settings, and its key in the reported numbers.
+        preset: its settings, and its key in the reported numbers; without a training, the key.
         label: its name in the paper; [*] marks no personalisation, as there.
+        size: of a prior, how many tags or characters; None where it finds out itself.
     """
 
     preset: str
     label: str
+    size: int | None = None
+
+
+class Reported(NamedTuple):
+    """A column of numbers that others report.
+
+    Attributes:
+        source: its key in the reported numbers.
+        heading: above the column.
+        split: beside which split's columns it stands; None for every one.
+        metrics: our name and its own of the metrics that are shown; by default all, by our names.
+    """
+
+    source: str
+    heading: str
+    split: str | None = None
+    metrics: tuple[tuple[str, str], ...] = ()
+
+    def named(self, metric: str) -> str | None:
+        """What it calls a metric; None for one that is not shown."""
+        return dict(self.metrics).get(metric) if self.metrics else metric
 
 
 @dataclass(frozen=True)
@@ -27,94 +53,87 @@ class Table:
     """One table of results.
 
     Attributes:
-        number: in the paper.
+        name: of its files.
         title: for people.
         task: what is predicted.
         splits: how posts are divided, one block of columns each.
         metrics: name in metrics.json to heading.
         main: the metric that one number stands for.
-        rows: methods, in the paper's order, ours last.
-        notes: what a reader must know.
+        rows: methods that are trained (or search), in the paper's order, ours last.
+        reported: columns beside ours.
+        notes: what a reader must know; the first one also stands below the chart.
+        section: of the reported numbers; by default all of them.
         priors: rows below them of what knows nothing of a post, counted and not trained.
+        others: rows of methods that only others report.
+        context: the user context of the views.
+        leak: the preset that is also trained under `--context all`.
+        blocks: heading to the metrics that are printed together; by default all.
+        charted: the metrics that the chart shows; by default all.
+        digits: decimals, as many as the authors print.
+        least_is_best: whether less of the main metric is better.
     """
 
-    number: int
+    name: str
     title: str
     task: str
     splits: tuple[str, ...]
-    metrics: dict[str, str]
+    metrics: Mapping[str, str]
     main: str
     rows: tuple[Row, ...]
+    reported: tuple[Reported, ...]
     notes: tuple[str, ...]
+    section: str | None = None
     priors: tuple[Row, ...] = ()
+    others: tuple[Row, ...] = ()
+    context: str = "others"
+    leak: str | None = None
+    blocks: Mapping[str, tuple[str, ...]] | None = None
+    charted: tuple[str, ...] = ()
+    digits: int = 3
+    least_is_best: bool = False
 
     @property
     def lines(self) -> tuple[Row, ...]:
         """All rows that are printed."""
-        return (*self.rows, *self.priors)
+        return (*self.rows, *self.priors, *self.others)
+
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """The metrics that are printed together, by the heading of their part of the table."""
+        return self.blocks or {self.title: tuple(self.metrics)}
+
+    def on(self, split: str) -> "Table":
+        """The same table of a data set that came without a split, and was divided here."""
+        return replace(self, splits=(split,)) if self.splits == (SHIPPED,) else self
 
 
-_ROWS = (
-    Row("seq2seq", "seq2seq"),
-    Row("show-tell", "ShowTell*"),
-    Row("attend-tell", "AttendTell*"),
-    Row("1nn-im", "1NN-Im*"),
-    Row("1nn-usr", "1NN-Usr"),
-    Row("1nn-usrim", "1NN-UsrIm"),
-    Row("csmn-nocnn-p5", "CSMN-NoCNN-P5"),
-    Row("csmn-nouc-p5", "CSMN-NoUC-P5*"),
-    Row("csmn-nowo-p5", "CSMN-NoWO-P5"),
-    Row("csmn-r5c", "CSMN-R5C"),
-    Row(FULL, "CSMN-P5"),
-    Row("csmn-w20-p5", "CSMN-W20-P5"),
-    Row("csmn-w80-p5", "CSMN-W80-P5"),
-    Row("csmn-w100-p5", "CSMN-W100-P5"),
-    Row("csmn-noim", "CSMN without image"),
-)
-_SEPARATE = Row("csmn-separate-p5", "CSMN separate tags")
-_NOTES = (
-    "paper: as reported by the authors on their Instagram data set; * no personalisation",
-    "context all: trained and tested with the predicted post among those that make the user's "
-    "words, as in the released code (the leak)",
-)
+@dataclass(frozen=True)
+class System:
+    """A published system and its tables.
 
-TABLES = {
-    2: Table(
-        2,
-        "Table 2: post generation",
-        "caption",
-        ("users",),
-        {
-            "Bleu_1": "B-1",
-            "Bleu_2": "B-2",
-            "Bleu_3": "B-3",
-            "Bleu_4": "B-4",
-            "METEOR": "METEOR",
-            "CIDEr": "CIDEr",
-            "ROUGE_L": "ROUGE-L",
-        },
-        "Bleu_1",
-        _ROWS,
-        _NOTES,
-    ),
-    3: Table(
-        3,
-        "Table 3: hashtag prediction",
-        "hashtag",
-        ("users", "posts"),
-        {"F1": "F1"},
-        "F1",
-        (*_ROWS, _SEPARATE),
-        (
-            *_NOTES,
-            "the paper describes its CSMN-NoWO-P5 row for hashtags as separate tag generation, "
-            "which is a row of its own here",
-            "most frequent tags: those of the training posts for every post, as many as are best "
-            "there; what loses to them is worth nothing",
-        ),
-        (Row(PRIOR, "most frequent tags*"),),
-    ),
-}
+    Attributes:
+        about: what it is, for people.
+        tables: by what `--table` calls them.
+        reported: the file in scripts/reported with the authors' numbers.
+        sources: what `scripts.build_dataset --source` calls its data sets.
+        counts_posts: whether there is a Table 1, of the posts themselves.
+    """
+
+    about: str
+    tables: Mapping[int | str, Table]
+    reported: str
+    sources: tuple[str, ...]
+    counts_posts: bool = False
+
+    @property
+    def presets(self) -> list[str]:
+        """The methods of all tables, each once."""
+        rows = (row.preset for table in self.tables.values() for row in table.rows)
+        return list(dict.fromkeys(rows))
+
+    def numbers(self, table: Table) -> Numbers:
+        """What is reported beside a table."""
+        reported = read_reported(self.reported)
+        return reported[table.section] if table.section else reported
 
 
 def read_reported(system: str = "attend2u") -> dict:

@@ -15,10 +15,11 @@ from data_loader.view import open_view
 from scripts import reproduce
 from scripts.frequent_tags import score_prior
 from scripts.reproduction import dataset_table, smoke
+from scripts.reproduction.attend_to_you import ATTEND_TO_YOU, FULL, PRIOR, TABLES
 from scripts.reproduction.done import Data, is_done
 from scripts.reproduction.options import Options
 from scripts.reproduction.plan import Run, make_job, runs_of
-from scripts.reproduction.tables import FULL, PRIOR, TABLES, read_reported
+from scripts.reproduction.tables import read_reported
 from tests import small_world
 from utils.errors import UserError
 from utils.files import write_json
@@ -123,7 +124,7 @@ def test_the_whole_smoke_has_all_rows_splits_and_seeds():
 
 def test_a_table_without_any_of_the_rows_is_left_out():
     tables = Options(smoke=True, only=("csmn-separate-p5",)).tables()
-    assert [(table.number, len(table.rows)) for table in tables] == [(3, 16)]
+    assert [(table.name, len(table.rows)) for table in tables] == [("table3", 16)]
 
 
 def test_one_row_more_leaves_the_others_in_the_table(options):
@@ -153,12 +154,12 @@ def test_chosen_splits_and_the_leak_are_what_is_trained():
     assert runs == [Run(FULL, "hashtag", "posts", "others", 0)]
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", ATTEND_TO_YOU.presets)
 @pytest.mark.parametrize("size", [smoke.WHOLE, smoke.TINY])
 def test_train_takes_the_planned_flags(preset, size):
     run = Run(preset, "hashtag", "posts", "all", 2)
     train_command, eval_command = make_job(
-        run, Options(smoke=True), size.sizes_of("hashtag")
+        run, Options(smoke=True), size.sizes_of(preset, "hashtag")
     ).commands
     config = parse_config(list(train_command[3:]))
     assert (config.preset, config.data.task, config.data.split) == (preset, "hashtag", "posts")
@@ -259,7 +260,7 @@ def test_a_run_without_its_evaluation_or_trained_after_it_is_not_done(options, f
     assert not is_done(finished, Data(options.root))
     evaluate(str(finished.folder))
     assert is_done(finished, Data(options.root))
-    finished.metrics.unlink()
+    finished.metrics[""].unlink()
     assert not is_done(finished, Data(options.root))
 
 
@@ -285,7 +286,7 @@ def test_runs_of_other_data_are_refused(options, finished, change, words):
 
 
 def test_test_posts_that_got_their_features_later_are_evaluated(options, finished):
-    write(finished.metrics, json.loads(finished.metrics.read_text()) | {"posts": 2})
+    write(finished.metrics[""], json.loads(finished.metrics[""].read_text()) | {"posts": 2})
     assert not is_done(finished, Data(options.root))
 
 
@@ -294,14 +295,14 @@ def test_the_last_checkpoint_has_metrics_of_its_own(options):
     trained = make_job(Run(FULL, "hashtag", "users", "others", 0), options)
     searched = make_job(Run("1nn-im", "hashtag", "users", "others", 0), options)
     assert trained.commands[1][-2:] == ("--checkpoint", "last")
-    assert trained.metrics.name == "metrics-last.json"
-    assert searched.metrics.name == "metrics.json"
+    assert trained.metrics[""].name == "metrics-last.json"
+    assert searched.metrics[""].name == "metrics.json"
 
 
 def test_preparations_have_a_runner_of_their_own(options):
     processes, preparing = FakeProcesses(), FakeProcesses()
     more = dataclasses.replace(
-        options, only=("attend-tell",), images=options.root, weights="random", train_args=""
+        options, only=("attend-tell",), images=options.root, weights=("random",), train_args=""
     )
     reproduce.reproduce(more, processes, preparing)
     assert preparing.count("scripts.extract_features") == len(preparing.commands) == 1

@@ -6,10 +6,13 @@ import shutil
 import pytest
 
 from scripts.reproduction import prepare
+from scripts.reproduction.attend_to_you import FULL
+from scripts.reproduction.networks import Features
 from scripts.reproduction.options import Options, check_flags, flags_for, parse_options
-from scripts.reproduction.tables import FULL
 from tests import small_world
 from utils.errors import UserError
+
+POOL5, RES5C = Features(None, "pool5"), Features(None, "res5c")
 
 
 @pytest.fixture
@@ -92,28 +95,28 @@ def test_missing_views_are_built_as_those_that_are_there(tmp_path, root):
 )
 def test_wrong_paths_are_said_before_anything_is_made(root, tmp_path, images, weights, words):
     weights = weights if weights == "random" else str(tmp_path / weights)
-    options = Options(table=2, images=tmp_path / images, weights=weights)
+    options = Options(table=2, images=tmp_path / images, weights=(weights,))
     with pytest.raises(UserError, match=words):
-        prepare.extract_commands(root, ["res5c"], options)
-    assert prepare.extract_commands(root, ["pool5"], options) == []  # nothing to extract
+        prepare.extract_commands(root, [RES5C], options)
+    assert prepare.extract_commands(root, [POOL5], options) == []  # nothing to extract
 
 
 def test_only_missing_features_are_extracted(root, tmp_path):
-    images = Options(table=2, images=tmp_path, weights="random")
-    assert prepare.extract_commands(root, ["pool5"], Options(table=2)) == []
-    [command] = prepare.extract_commands(root, ["pool5", "res5c"], images)
+    images = Options(table=2, images=tmp_path, weights=("random",))
+    assert prepare.extract_commands(root, [POOL5], Options(table=2)) == []
+    [command] = prepare.extract_commands(root, [POOL5, RES5C], images)
     assert command[-2:] == ("--layer", "res5c")
     with pytest.raises(UserError, match=r"lacks features of some images \(res5c\): give --images"):
-        prepare.extract_commands(root, ["pool5", "res5c"], Options(table=2))
+        prepare.extract_commands(root, [POOL5, RES5C], Options(table=2))
     with open(root / "images.txt", "a") as file:
         file.write("new.jpg\n")
-    assert not prepare.has_features(root, "pool5")
+    assert not prepare.has_features(root, POOL5)
 
 
 def test_one_of_several_networks_is_left_to_train(root):
     for path in (root / "features").iterdir():
         shutil.copy(path, path.with_name(path.name.replace("toy-", "other-")))
-    assert prepare.has_features(root, "pool5") and not prepare.has_features(root, "res5c")
+    assert prepare.has_features(root, POOL5) and not prepare.has_features(root, RES5C)
 
 
 def test_smoke_on_a_gpu_runs_one_job_at_a_time():

@@ -3,7 +3,8 @@
 import pytest
 
 from configuration import PRESETS
-from scripts.reproduction.tables import FULL, TABLES, read_reported
+from scripts.reproduction.attend_to_you import FULL, TABLES
+from scripts.reproduction.tables import read_reported
 from utils.metrics import HASHTAG_METRICS, SENTENCE_METRICS
 
 TABLE_1 = """

@@ -6,10 +6,10 @@ import pytest
 
 from scripts import reproduce
 from scripts.reproduction import order, smoke
+from scripts.reproduction.attend_to_you import FULL, TABLES
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options
 from scripts.reproduction.results import Measured, as_cell, leak_csv, leak_grid, write_results
-from scripts.reproduction.tables import FULL, TABLES
 from utils.charts import rows_of
 from utils.errors import UserError
 from utils.files import write_json
@@ -47,17 +47,17 @@ def test_notes_say_what_was_measured():
     run = {"F1": 0.5, "posts": 1_000, "extractor": "resnet101_random"}
     names = ("csmn-p5", "csmn-r5c", "seq2seq")
     results = {("hashtag", name, "users", "others"): Measured([run]) for name in names}
-    notes = notes_of(table, results, options, None)
+    notes = notes_of(table, results, options, lambda _: None)
     assert notes == [
         "measured on my-data",
         "split by users: 1,000 test posts",
         "image features of resnet101_random (random weights: never learnt to see)",
         "trained for 20 epochs, checkpoint best",
     ]
-    assert "a small size" in notes_of(table, results, Options(smoke=True), 4)[0]
+    assert "a small size" in notes_of(table, results, Options(smoke=True), lambda _: 4)[0]
     blind = run | {"posts": 1_017, "extractor": None}
     results["hashtag", "seq2seq", "users", "others"] = Measured([blind])
-    note = notes_of(table, results, options, None)[1]
+    note = notes_of(table, results, options, lambda _: None)[1]
     assert note.startswith("split by users: 1,000 test posts, but 1,017 of seq2seq: ")
 
 
@@ -99,16 +99,16 @@ def test_the_smoke_fails_where_the_order_is_not_that_of_the_rules(tmp_path, caps
         ("hashtag", preset, "users", "others"): Measured([{"F1": n, "word_accuracy": n}])
         for preset, n in numbers.items()
     }
-    assert reproduce.check_order(options.tables(), results, options) == {}
+    assert reproduce.check_scores(options.tables(), results, options) == {}
     lines = {tuple(line.split()[2:5]): line for line in capsys.readouterr().out.splitlines()}
     assert lines[FULL, "csmn-nowo-p5", "F1"].endswith("equal ceilings")
     assert lines["csmn-nowo-p5", "csmn-nouc-p5", "F1"].endswith("yes")
     assert ("csmn-nouc-p5", "csmn-noim", "F1") not in lines  # their ceilings are equal
-    none = reproduce.check_order(options.tables(), {}, options)
+    none = reproduce.check_scores(options.tables(), {}, options)
     assert none == {} and "nothing to compare" in capsys.readouterr().out
     numbers_of_no_image = results["hashtag", "csmn-noim", "users", "others"].metrics[0]
     numbers_of_no_image["F1"] = 0.8
-    assert list(reproduce.check_order(options.tables(), results, options)) == ["the order of rows"]
+    assert list(reproduce.check_scores(options.tables(), results, options)) == ["the order of rows"]
     assert " NO" in (tmp_path / "order.txt").read_text()
 
 

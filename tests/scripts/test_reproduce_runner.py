@@ -22,7 +22,7 @@ SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 def job(folder, number, *commands):
     run = Run("csmn-p5", "caption", "users", "others", number)
     made = tuple((sys.executable, "-c", command) for command in commands)
-    return Job(run, folder / run.name, made, folder / "metrics.json")
+    return Job(run, folder / run.name, made, {"": folder / "metrics.json"})
 
 
 def wait_for(condition, seconds=20):
