@@ -46,9 +46,16 @@ class GroupedConv2D(keras.layers.Conv2D):
     Keras compiles it by XLA, which on a processor takes 2 to 8 times as long.
     """
 
-    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Without the bias, [B, h, w, in] and [3, 3, in / groups, out] to [B, h', w', out]."""
-        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper())
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[B, h, w, in] to [B, h', w', out]."""
+        maps = tf.nn.conv2d(inputs, self.kernel, self.strides, self.padding.upper())
+        if not self.use_bias:
+            return maps
+        # Added by groups, since TensorFlow would make one operation of a convolution with a bias
+        # behind it, and without oneDNN (other processors) that one knows no groups.
+        parts = tf.reshape(maps, [-1, *maps.shape[1:3], self.groups, self.filters // self.groups])
+        parts += tf.reshape(self.bias, [self.groups, -1])
+        return tf.reshape(parts, [-1, *maps.shape[1:]])
 
 
 def build(shape: Shape) -> keras.Model:
