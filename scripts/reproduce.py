@@ -2,11 +2,14 @@
 
     python -m scripts.reproduce --table 3 --data_dir data --out reproduced --seeds 3
     python -m scripts.reproduce --smoke --out smoke
+    python -m scripts.reproduce --system instagram-korean --smoke --out smoke-korean
+    python -m scripts.reproduce --system hashtag-story --smoke --out smoke-story --text tales.txt
 
 Builds the views, extracts the features and trains the runs that are missing, one process each
-(logs beside the run folders), and writes OUT/table<N>.txt, .md, .csv, .tex and .png. Interrupted
-at any time, the same command goes on where it was; what is done is not done again. With --only or
---splits, the other cells show what is done already.
+(logs beside the run folders), and writes OUT/table<N>.txt, .md, .csv, .tex and .png (of the related
+systems table-text, table-hashtags, table-stories). Interrupted at any time, the same command goes
+on where it was; what is done is not done again. With --only or --splits, the other cells show what
+is done already.
 """
 
 import shlex
@@ -16,6 +19,7 @@ from contextlib import nullcontext
 
 from scripts.reproduction import beaten, dataset_table, order, prepare, smoke, smoke_sizes
 from scripts.reproduction.done import Data, is_done, is_there
+from scripts.reproduction.example import tell_stories
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options, check_flags, parse_options, threads
 from scripts.reproduction.plan import Job, make_job, runs_of
@@ -73,6 +77,7 @@ def reproduce(
         tables, options.root, options.stories
     )
     report(tables, results, options, size)
+    failed |= tell_stories([*jobs, *others], failed, options, preparing or processes)
     return failed | (check_scores(tables, results, options) if size else {})
 
 
@@ -149,7 +154,7 @@ def check_scores(tables: Sequence[Table], results: Results, options: Options) ->
 def print_done(failed: dict[str, str], options: Options) -> None:
     """Says where the tables are, and what failed: exit status 1."""
     if not options.dry_run:
-        print(f"\nwritten: {options.out}/*.txt, .md, .csv, .tex, .png")
+        print(f"\nwritten: {options.out}/table*.txt, .md, .csv, .tex, .png")
     for name, why in failed.items():
         print(f"failed: {name}: {why}", file=sys.stderr)
     if failed:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from configuration import Config, parse_config
-from data_loader.identity import features_identity, posts_identity
+from data_loader.corpus import DESCRIPTION, open_corpus
+from data_loader.identity import features_identity, training_identity
 from data_loader.pipeline import open_posts
-from data_loader.view import VOCABULARY, list_views, open_view, view_name
+from data_loader.view import list_views, open_view, view_name
+from data_loader.windows import open_windows
+from model.configs import ModelConfig
 from scripts.reproduction.plan import Job
 from utils.checkpoint import list_checkpoints
 from utils.errors import UserError
@@ -32,11 +35,13 @@ class Identity(NamedTuple):
 
     Attributes:
         settings: what `train` records of it: `vocabulary_sha256`, `training_posts`, `features`.
-        test_posts: how many posts can be tested.
+        tested: how many posts can be tested; of a text, windows.
+        unit: `posts` or `windows`.
     """
 
     settings: dict[str, Any]
-    test_posts: int
+    tested: int
+    unit: str
 
 
 class Data:
@@ -57,6 +62,8 @@ class Data:
             UserError: view or features are damaged, or those features are gone.
         """
         data, model = config.data, config.model
+        if model.reads == "text":
+            return self._of_text(data.data_dir, model)
         view = (data.task, data.split, data.context)
         sizes = (model.image_layer, model.context_words, model.word_slots)
         if view_name(*view) not in list_views(self._root):
@@ -66,16 +73,29 @@ class Data:
             self._known[key] = self._read(view, sizes, extractor)
         return self._known[key]
 
+    def _of_text(self, folder: Path, model: ModelConfig) -> Identity | None:
+        if not (folder / DESCRIPTION).exists():
+            return None
+        corpus = open_corpus(folder)
+        training = open_windows(corpus, "train", model.word_slots, model.epoch_windows)
+        test = open_windows(corpus, "test", model.word_slots)
+        settings = {
+            "vocabulary_sha256": sha256(corpus.vocabulary_file),
+            "training_posts": training_identity(training),
+            "features": features_identity(training),
+        }
+        return Identity(settings, len(test.rows), test.unit)
+
     def _read(self, name: tuple, sizes: tuple, extractor: str | None) -> Identity:
         view = open_view(self._root, *name)
         training = open_posts(view, "train", *sizes, training=True, extractor=extractor)
         settings = {
-            "vocabulary_sha256": sha256(view.folder / VOCABULARY),
-            "training_posts": posts_identity(training),
+            "vocabulary_sha256": sha256(view.vocabulary_file),
+            "training_posts": training_identity(training),
             "features": features_identity(training),
         }
         test = open_posts(view, view.test_subset, *sizes, extractor=extractor)
-        return Identity(settings, len(test))
+        return Identity(settings, len(test), test.unit)
 
 
 def is_done(job: Job, data: Data) -> bool:
@@ -124,8 +144,7 @@ def _is_trained(folder: Path, steps: list[int], wanted: Config) -> bool:
 
 def _has_posts(metrics: Path, there: Identity | None) -> bool:
     """Whether as many posts were scored as there are: more may have features by now."""
-    posts = (_read(metrics) or {}).get("posts")
-    return there is None or posts == there.test_posts
+    return there is None or (_read(metrics) or {}).get(there.unit) == there.tested
 
 
 def _difference(wanted: Config, recorded: dict, there: Identity | None) -> str:

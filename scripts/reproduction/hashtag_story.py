@@ -23,7 +23,7 @@ _SETS = {
 _RANKS = {"precision_at_1": "P@1", "recall_at_5": "R@5", "accuracy_at_5": "A@5"}
 
 HASHTAGS = Table(
-    "hashtags",
+    "table-hashtags",
     "Hashtags to stories: hashtags",
     task="hashtag",
     splits=(SHIPPED,),
@@ -65,7 +65,7 @@ HASHTAGS = Table(
     charted=("Bleu_1_sentence", "micro_F1", "F1", "precision_at_1", "recall_at_5", "accuracy_at_5"),
 )
 STORIES = Table(
-    "stories",
+    "table-stories",
     "Hashtags to stories: character models",
     task=STORY,
     splits=(SHIPPED,),

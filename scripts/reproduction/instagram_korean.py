@@ -14,7 +14,7 @@ _NOTE = (
 )
 
 TEXT = Table(
-    "text",
+    "table-text",
     "Instagram captioning in Korean: texts",
     task="caption",
     splits=(SHIPPED,),
@@ -33,7 +33,7 @@ TEXT = Table(
     digits=4,
 )
 HASHTAGS = Table(
-    "hashtags",
+    "table-hashtags",
     "Instagram captioning in Korean: hashtags",
     task="hashtag",
     splits=(SHIPPED,),

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from configuration import PRESETS, find_preset
+from configuration import find_preset
+from model.networks import NETWORKS, RANDOM, RANDOM_SUFFIX, find_network
 from utils.errors import UserError
 
-RANDOM, BLIND = "random", "_random"  # --weights random, and how such a network's name ends
-PIXELS = "pixels"  # no network: the picture itself, which needs no weights
 DEFAULT = "resnet101"  # of scripts.extract_features
 
 
@@ -28,6 +28,11 @@ class Features(NamedTuple):
         """For messages."""
         return "-".join(filter(None, self))
 
+    @property
+    def has_weights(self) -> bool:
+        """Pixels are no network."""
+        return bool(find_network(self.network or DEFAULT).title)
+
 
 def features_of(presets: Iterable[str]) -> list[Features]:
     """The features that methods read, each once."""
@@ -36,18 +41,19 @@ def features_of(presets: Iterable[str]) -> list[Features]:
     return [features for features in dict.fromkeys(read) if features.layer != "none"]
 
 
-def stored_name(network: str | None, weights: Sequence[str]) -> str | None:
-    """What the feature files of a network are called: those of random weights say so."""
-    if network in (None, PIXELS) or weights_of(network, weights) != RANDOM:
-        return network
-    return network + BLIND
+def stored_name(features: Features, weights: Sequence[str]) -> str | None:
+    """What a network's feature files are called: those of random weights say so."""
+    network = features.network
+    blind = network and features.has_weights and weights_of(network, weights) == RANDOM
+    return f"{network}{RANDOM_SUFFIX}" if blind else network
 
 
 def trained_name(preset: str, weights: Sequence[str]) -> str | None:
     """The `--extractor` that a method must be told, where it is not its own default."""
-    network = find_preset(preset).data.extractor
-    stored = stored_name(network, weights)
-    return stored if stored != network else None
+    for features in features_of([preset]):
+        stored = stored_name(features, weights)
+        return stored if stored != features.network else None
+    return None
 
 
 def weights_of(network: str | None, weights: Sequence[str]) -> str | None:
@@ -68,15 +74,32 @@ def check_weights(weights: Sequence[str], presets: Iterable[str]) -> None:
     Raises:
         UserError: names the entry.
     """
-    known = sorted({preset.data.extractor for preset in PRESETS.values()} - {None, PIXELS})
+    known = [name for name, network in NETWORKS.items() if network.title]
     for name, _ in map(_named, weights):
         if name is not None and name not in known:
             raise UserError(f"--weights {name}=...: expected one of {', '.join(known)}")
-    needed = [f.network or DEFAULT for f in features_of(presets) if f.network != PIXELS]
+    read = [features for features in features_of(presets) if features.has_weights]
+    needed = list(dict.fromkeys(features.network or DEFAULT for features in read))
     unnamed = [path for name, path in map(_named, weights) if name is None and path != RANDOM]
-    if unnamed and len(set(needed)) > 1:
-        files = " ".join(f"{name}=FILE" for name in dict.fromkeys(needed))
+    if unnamed and len(needed) > 1:
+        files = " ".join(f"{name}=FILE" for name in needed)
         raise UserError(f"--weights {unnamed[0]} is for one network of several: give {files}")
+
+
+def check_files(wanted: Iterable[Features], weights: Sequence[str]) -> None:
+    """Refuses weight files that are not there.
+
+    Raises:
+        UserError: names the file, and the script that brings it.
+    """
+    for features in wanted:
+        path = weights_of(features.network, weights)
+        if path not in (None, RANDOM) and not Path(path).is_file():
+            download = find_network(features.network or DEFAULT).download
+            raise UserError(
+                f"--weights {path} is no file; {download} brings that of "
+                f"{features.network or DEFAULT}, or give random"
+            )
 
 
 def _named(entry: str) -> tuple[str | None, str]:

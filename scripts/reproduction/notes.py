@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from configuration import find_preset
-from scripts.reproduction.networks import BLIND
+from model.networks import is_random
 from scripts.reproduction.options import Options
 from scripts.reproduction.results import Results
 from scripts.reproduction.tables import SHIPPED, STORY, Table
@@ -83,7 +83,7 @@ def _features_note(results: Mapping) -> str:
     runs = [metrics for measured in results.values() for metrics in measured.metrics]
     names = sorted({run["extractor"] for run in runs if run.get("extractor")})
     described = [
-        f"{name} (random weights: never learnt to see)" if name.endswith(BLIND) else name
+        f"{name} (random weights: never learnt to see)" if is_random(name) else name
         for name in names
     ]
     return f"image features of {', '.join(described)}" if names else ""

@@ -11,9 +11,8 @@ from data_loader.features import NOT_DONE, features_folder, open_features, read_
 from data_loader.root import IMAGES
 from data_loader.view import list_views, open_view, view_name
 from scripts.reproduction.networks import (
-    PIXELS,
-    RANDOM,
     Features,
+    check_files,
     features_of,
     stored_name,
     weights_of,
@@ -142,7 +141,7 @@ def extract_commands(root: Path, wanted: Sequence[Features], options: Options) -
         UserError: features are missing, and --images and --weights are not given.
     """
     missing = [one for one in wanted if not has_features(root, one, options.weights)]
-    without = [one for one in missing if one.network != PIXELS]
+    without = [one for one in missing if one.has_weights]
     unknown = [one for one in without if weights_of(one.network, options.weights) is None]
     if missing and (unknown or not options.images):
         raise UserError(
@@ -151,7 +150,8 @@ def extract_commands(root: Path, wanted: Sequence[Features], options: Options) -
             "scripts.extract_features"
         )
     if missing and not options.smoke:  # whose pictures are made on the way
-        _check_paths(options, without)
+        _check_folder(options.images)
+        check_files(without, options.weights)
     return [_extract(root, one, options) for one in missing]
 
 
@@ -164,23 +164,17 @@ def _weights_flag(missing: Sequence[Features]) -> str:
 
 def _extract(root: Path, wanted: Features, options: Options) -> Command:
     flags = ["--data_dir", root, "--images", options.images]
-    if wanted.network != PIXELS:
+    if wanted.has_weights:
         flags += ["--weights", weights_of(wanted.network, options.weights)]
     if wanted.network:
         flags += ["--extractor", wanted.network]
     return command("scripts.extract_features", [*flags, "--layer", wanted.layer])
 
 
-def _check_paths(options: Options, networks: Sequence[Features]) -> None:
+def _check_folder(images: Path) -> None:
     """Refuses what extraction would refuse, before views are built for hours."""
-    if not options.images.is_dir():
-        raise UserError(f"--images {options.images} is no folder; expected the posts' images there")
-    for path in (weights_of(one.network, options.weights) for one in networks):
-        if path != RANDOM and not Path(path).is_file():
-            raise UserError(
-                f"--weights {path} is no file; scripts/download_pretrained_*.sh bring the "
-                "networks' weights, or give random"
-            )
+    if not images.is_dir():
+        raise UserError(f"--images {images} is no folder; expected the posts' images there")
 
 
 def has_features(root: Path, wanted: Features, weights: Sequence[str] = ()) -> bool:
@@ -191,7 +185,7 @@ def has_features(root: Path, wanted: Features, weights: Sequence[str] = ()) -> b
         wanted: the network and its layer.
         weights: the command line's, which may be random.
     """
-    network = stored_name(wanted.network, weights)
+    network = stored_name(wanted, weights)
     files = list(features_folder(root).glob(f"{network or '*'}-{wanted.layer}.json"))
     if not (root / IMAGES).exists() or len(files) != 1:
         return bool(files)  # of several networks, training asks for --extractor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_loader.toy_world.ceilings import CEILINGS_FILE
-from scripts.reproduction.networks import RANDOM
+from model.networks import RANDOM
 from scripts.reproduction.options import Options
 from scripts.reproduction.order import SIGHTS
 from scripts.reproduction.plan import Run, command
@@ -90,7 +90,7 @@ def made_up_commands(options: Options, size: Size, runs: Iterable[Run]) -> list[
     commands = world_command(options.out, size) if tasks - {STORY} else []
     text = options.out / TEXT
     if STORY in tasks and options.text == text and not text.exists():
-        commands.append(command("scripts.reproduction.made_up_stories", ["--out", text]))
+        commands.append(command("scripts.make_toy_stories", ["--out", text]))
     return commands
 
 
