@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -66,10 +66,38 @@ class Options:
     """Also write the captions to this file."""
 
 
+class Captioned(NamedTuple):
+    """What became of the pictures.
+
+    Attributes:
+        captions: as `write_captions` returns them.
+        pictures: what was read, and what was not.
+        task: caption or hashtag.
+        made_by: run, step, encoder and words of the user memory, for the report.
+    """
+
+    captions: list[dict]
+    pictures: Pictures
+    task: str
+    made_by: dict[str, Any]
+
+
 def main() -> None:
-    """Run and view, style, pictures, model, captions."""
+    """Captions, and what they tell of the model."""
     options = parse(Options)
     check(options)
+    captions, pictures, task, made_by = caption_pictures(options)
+    print(f"model: {made_by['run_dir']}, step {made_by['step']}\n")
+    print_captions(captions, task)
+    print_skipped(pictures.skipped)
+    if made_by["encoder"]:
+        print_sameness({pictures.contents[row["image"]]: row["prediction"] for row in captions})
+    if options.json:
+        write_report(options.json, {**made_by, "captions": captions, "skipped": pictures.skipped})
+
+
+def caption_pictures(options: Options) -> Captioned:
+    """Run and view, style, pictures, model, captions."""
     paths = list_pictures(options.image)
     run_dir = options.run_dir or newest_run()
     config, view = open_run(run_dir, options.data_dir)
@@ -85,21 +113,15 @@ def main() -> None:
         )
     encoder = open_encoder(options, config, view)
     pictures = arrange(paths, encoder, config.model, words)
+    made_by = {
+        "run_dir": str(run_dir),
+        "step": found.step,
+        "encoder": encoder.description["extractor"] if encoder else None,
+        "task": view.settings["task"],
+        "user_words": spell(view, words),
+    }
     captions = write_captions(options, view, strategy, captioner, pictures, tag_count)
-    print(f"model: {run_dir}, step {found.step}\n")
-    print_captions(captions, view.settings["task"])
-    print_skipped(pictures.skipped)
-    if encoder:
-        print_sameness({pictures.contents[row["image"]]: row["prediction"] for row in captions})
-    if options.json:
-        made_by = {
-            "run_dir": str(run_dir),
-            "step": found.step,
-            "encoder": encoder.description["extractor"] if encoder else None,
-            "task": view.settings["task"],
-            "user_words": spell(view, words),
-        }
-        write_report(options.json, {**made_by, "captions": captions, "skipped": pictures.skipped})
+    return Captioned(captions, pictures, view.settings["task"], made_by)
 
 
 def check(options: Options) -> None:
