@@ -7,6 +7,7 @@ DIR/corpus.json characters.json    what it was made from, and what the ids mean
         name    text column, the file of each story
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,6 @@ from data_loader.characters import Characters, Form
 from data_loader.columns import Columns, disk_error, open_columns, write_columns
 from data_loader.root import replacing_folder
 from data_loader.text_files import Story, read_stories, split_stories
-from data_loader.view import read_json
 from data_loader.vocabulary import EOS, UNK
 from utils.checks import check_range
 from utils.errors import UserError
@@ -149,7 +149,10 @@ def open_corpus(folder: Path) -> Corpus:
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"no corpus at {folder}; make one: {BUILD_COMMAND} --out {folder}")
     remedy = f"build it again: {BUILD_COMMAND} --out {folder} --overwrite"
-    description = read_json(folder / DESCRIPTION)
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {folder / DESCRIPTION} ({error}); {remedy}") from error
     path = folder / CHARACTERS
     if description.get("format") != FORMAT:
         raise UserError(f"{folder} has another format than {FORMAT}; {remedy}")

@@ -117,12 +117,12 @@ def _visible(file: Path, folder: Path) -> bool:
 def _read(file: Path, form: Form) -> tuple[str, str]:
     """A file's text, or "" and why there is none."""
     try:
-        data = file.read_bytes()
-        text = normalise(data.decode("utf-8-sig"), form)
+        text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         return "", f"cannot be read ({error.strerror})"
     except UnicodeDecodeError:
         return "", "not UTF-8"
-    if b"\0" in data:
+    if "\0" in text:
         return "", "binary (it has zero bytes)"
+    text = normalise(text, form)
     return (text, "") if text.strip() else ("", "empty")
