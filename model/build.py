@@ -2,17 +2,20 @@
 
 import dataclasses
 
+from model.alexnet import AlexNet
 from model.attend_tell import AttendTell
 from model.captioner import Captioner
 from model.char_rnn import CharRNN
 from model.configs import (
     IMAGE_SLOTS,
+    AlexNetConfig,
     AttendTellConfig,
     CharRNNConfig,
     CSMNConfig,
     ModelConfig,
     Seq2SeqConfig,
     ShowAttendConfig,
+    ShowTellCNNConfig,
     ShowTellConfig,
     SoftAttentionConfig,
 )
@@ -20,7 +23,9 @@ from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
 from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
+from model.show_tell_cnn import ShowTellCNN
 from model.soft_attention import SoftAttention
+from utils.errors import UserError
 
 
 def build_captioner(
@@ -41,6 +46,7 @@ def build_captioner(
 
     Raises:
         TypeError: a method without a model.
+        UserError: image features that this model cannot read.
     """
     kinds = {
         "dtype": "float64" if precision == "float64" else "float32",
@@ -54,6 +60,8 @@ def build_captioner(
             return ShowTell(image_dim=image_dim, **_others(settings), **common)
         case AttendTellConfig():
             return AttendTell(**_cells(settings, image_dim), **_others(settings), **common)
+        case ShowTellCNNConfig():
+            return ShowTellCNN(image_dim=image_dim, **_others(settings), **common)
         case SoftAttentionConfig():
             return SoftAttention(**_cells(settings, image_dim), **_others(settings), **common)
         case CharRNNConfig():
@@ -62,6 +70,8 @@ def build_captioner(
             return CharRNN(**fields, **common)
         case ShowAttendConfig():
             return ShowAttend(**_cells(settings, image_dim), **_others(settings), **common)
+        case AlexNetConfig():
+            return AlexNet(**_alexnet_arguments(settings, image_dim), **common)
         case Seq2SeqConfig():
             fields = _others(settings)
             return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)
@@ -73,6 +83,17 @@ def _csmn_arguments(settings: CSMNConfig) -> dict:
     slots = IMAGE_SLOTS[fields.pop("image_memory")]
     fields |= {"image_slots": slots, "user_slots": fields.pop("user_words")}
     return fields | {"word_memory": settings.remembers_words}
+
+
+def _alexnet_arguments(settings: AlexNetConfig, image_dim: int) -> dict:
+    fields = _others(settings)
+    del fields["tags_per_post"]  # of the decoding
+    if image_dim != AlexNet.image_dim:
+        raise UserError(
+            f"the {settings.image_layer} features have {image_dim} numbers per pixel; expected "
+            f"{AlexNet.image_dim}: make them by scripts.extract_features --network pixels"
+        )
+    return fields
 
 
 def _cells(settings: ModelConfig, image_dim: int) -> dict:

@@ -32,6 +32,9 @@ class Outputs(NamedTuple):
         index: [N, 2] int64, (post in the batch, step) of each row; posts come in any order.
         attention: name of memory to [B, T, slots].
         penalty: what else is to be made small, summed over the posts; None for nothing.
+        statistics: what the model's statistics become after this training step, by name, equal on
+            all replicas; None or empty in evaluation, and for a model without.
+        losses: [N], of each target, where they are not the cross-entropy of its logits' softmax.
     """
 
     logits: tf.Tensor
@@ -39,6 +42,8 @@ class Outputs(NamedTuple):
     index: tf.Tensor
     attention: dict[str, tf.Tensor]
     penalty: tf.Tensor | None = None
+    statistics: dict[str, tf.Tensor] | None = None
+    losses: tf.Tensor | None = None
 
 
 class Captioner(Protocol):
@@ -67,8 +72,10 @@ class Captioner(Protocol):
     ) -> Outputs:
         """All steps of the batch's captions under teacher forcing.
 
-        `noise` is what dropout is drawn from, together with each post's `row`: [2] int32, the run's
-        seed and the step; None where nothing is left out.
+        `noise` also says whether this is training: [2] int32, the run's seed and the step, from
+        which dropout is drawn together with each post's `row`, and with which a batch is normalised
+        by its own moments. None is evaluation: nothing is left out, and a post's outputs do not
+        depend on its batch.
         """
 
 

@@ -7,7 +7,7 @@ from model.captioner import Outputs
 
 def cross_entropy(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
     """Sum of negative log probabilities (section 4.3) and number of real targets (EOS counts)."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(outputs.targets, outputs.logits)
+    losses = _by_target(outputs)
     return tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype)
 
 
@@ -39,9 +39,16 @@ def correct_words(outputs: Outputs) -> tf.Tensor:
 
 def sums_by_post(outputs: Outputs, posts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Loss, most probable words and targets of each post: three times [posts]."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(outputs.targets, outputs.logits)
+    losses = _by_target(outputs)
     best = tf.argmax(outputs.logits, -1, output_type=outputs.targets.dtype)
     hits = tf.cast(best == outputs.targets, losses.dtype)
     post = tf.cast(outputs.index[:, 0], tf.int32)
     columns = (losses, hits, tf.ones_like(losses))
     return tuple(tf.math.unsorted_segment_sum(column, post, posts) for column in columns)
+
+
+def _by_target(outputs: Outputs) -> tf.Tensor:
+    """[N]: by the softmax of the logits, unless the model says otherwise."""
+    if outputs.losses is not None:
+        return outputs.losses
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(outputs.targets, outputs.logits)

@@ -1,7 +1,7 @@
 """Named parameters: what a checkpoint stores, under the symbols of the paper."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +12,11 @@ Start = Callable[[np.random.Generator, Sequence[int]], np.ndarray]
 
 
 class Parameters:
-    """The trainable variables of one model, by name, with their initial values drawn from a seed.
+    """The variables of one model, by name, with their initial values drawn from a seed.
+
+    `variables` are learnt: gradients, optimizer and counts are about them. `statistics` move with
+    training too (see `model/batch_norm.py`), but no gradient moves them. `stored` is both, which is
+    what a checkpoint has.
 
     Plain `tf.Variable`s in one flat dictionary rather than Keras layers: checkpoints, goldens and
     released checkpoints then name the same thing by the same symbol, and the fused optimizer
@@ -28,6 +32,7 @@ class Parameters:
         self.dtype = tf.as_dtype(dtype)
         self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
         self.variables: dict[str, tf.Variable] = {}
+        self.statistics: dict[str, tf.Variable] = {}
         self._cast: dict[str, tf.Tensor] | None = None
 
     def add_weight(self, name: str, shape: Sequence[int], start: Start | None = None) -> None:
@@ -44,6 +49,27 @@ class Parameters:
         """Adds a bias that starts at `start`: one number or an array of that shape."""
         values = np.broadcast_to(start, shape)
         self.variables[name] = tf.Variable(values, dtype=self.dtype, name=name)
+
+    def add_statistic(self, name: str, shape: Sequence[int], start: float) -> None:
+        """Adds numbers that are kept beside what is learnt."""
+        self.statistics[name] = tf.Variable(
+            np.broadcast_to(start, shape),
+            dtype=self.dtype,
+            name=name,
+            trainable=False,
+            # Every replica computes the same next values, so one replica's are everyone's.
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def set_statistics(self, values: Mapping[str, tf.Tensor]) -> None:
+        """Sets some of them. Under a strategy, in `strategy.run`, by all replicas alike."""
+        for name, value in values.items():
+            self.statistics[name].assign(tf.cast(value, self.dtype))
+
+    @property
+    def stored(self) -> dict[str, tf.Variable]:
+        """What is learnt, and the statistics."""
+        return self.variables | self.statistics
 
     @property
     def score_dtype(self) -> tf.DType:
@@ -76,28 +102,26 @@ class Parameters:
         return tf.cast(tf.gather(self.variables[name], ids), self.compute_dtype)
 
     def assign(self, values: dict[str, np.ndarray]) -> None:
-        """Sets every parameter.
+        """Sets every parameter and statistic.
 
         Raises:
             ValueError: `values` does not hold exactly these names with these shapes.
         """
-        missing, extra = (
-            self.variables.keys() - values.keys(),
-            values.keys() - self.variables.keys(),
-        )
+        stored = self.stored
+        missing, extra = stored.keys() - values.keys(), values.keys() - stored.keys()
         if missing or extra:
             raise ValueError(f"parameters missing: {sorted(missing)}; unknown: {sorted(extra)}")
-        for name, variable in self.variables.items():
+        for name, variable in stored.items():
             if tuple(variable.shape) != values[name].shape:
                 raise ValueError(
                     f"{name} is {values[name].shape}, expected {tuple(variable.shape)}"
                 )
-        for name, variable in self.variables.items():
+        for name, variable in stored.items():
             variable.assign(values[name])
 
     def values(self) -> dict[str, np.ndarray]:
-        """Every parameter as an array."""
-        return {name: variable.numpy() for name, variable in self.variables.items()}
+        """Every parameter and statistic as an array."""
+        return {name: variable.numpy() for name, variable in self.stored.items()}
 
     def count(self) -> int:
         """How many numbers are learnt."""

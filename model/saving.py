@@ -69,7 +69,7 @@ def resume(run_dir: Path, captioner: Captioner, optimizer: Optimizer) -> Progres
         return Progress()
     found = checkpoint.load(run_dir, "last")
     where = f"the weights of {run_dir}, step {found.step},"
-    checkpoint.check_names(found.weights, captioner.parameters.variables, where)
+    checkpoint.check_names(found.weights, captioner.parameters.stored, where)
     _check_optimizer(found.optimizer, optimizer, run_dir)
     checkpoint.check_names(found.optimizer, optimizer.slots(), where)
     captioner.parameters.assign(found.weights)
@@ -121,6 +121,6 @@ def load_captioner(
         raise UserError(f"the checkpoints of {run_dir} were not made by train") from None
     captioner = build_captioner(settings, **sizes, precision=precision)
     where = f"the weights of {run_dir}, step {found.step},"
-    checkpoint.check_names(found.weights, captioner.parameters.variables, where)
+    checkpoint.check_names(found.weights, captioner.parameters.stored, where)
     captioner.parameters.assign(found.weights)
     return captioner, found

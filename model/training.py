@@ -68,6 +68,7 @@ def make_train_step(
             objective = (total + _penalty(outputs)) / count  # this replica's part of it
         gradients = tape.gradient(objective, variables)
         optimizer.apply(gradients, learning_rate, options.clip_norm)
+        captioner.parameters.set_statistics(outputs.statistics or {})
         return total / count, Sums(total, correct_words(outputs), targets)
 
     scalars = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)]

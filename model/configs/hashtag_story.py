@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.configs.method import Method, check_share, check_sizes
-from utils.checks import check_range
+from utils.checks import check_positive, check_range
 from utils.errors import UserError
 
 
@@ -65,6 +65,8 @@ class AlexNetConfig(Method):
     """Share of the fully connected layers that is left out in training."""
     tags_per_post: int = 3
     """Tags predicted for a picture."""
+    width: float = 1.0
+    """Factor on the filters and units of all layers, for small data."""
     word_slots: int = 12
     """Most tags of a post that are learnt, and one more."""
     image_layer = "rgb227"
@@ -75,6 +77,7 @@ class AlexNetConfig(Method):
         check_sizes(self)
         check_share("dropout", self.dropout)
         check_range("tags_per_post", self.tags_per_post, 1)
+        check_positive("width", self.width)
 
 
 @dataclass(frozen=True)

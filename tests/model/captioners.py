@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from model.alexnet import AlexNet
 from model.attend_tell import AttendTell
 from model.captioner import Batch, Captioner
 from model.char_rnn import CharRNN
@@ -16,6 +17,7 @@ from model.csmn import CSMN
 from model.seq2seq import Seq2Seq
 from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
+from model.show_tell_cnn import ShowTellCNN
 from model.soft_attention import SoftAttention
 
 V, IMAGE, CELLS, USER, WORDS = 29, 13, 9, 8, 7
@@ -42,6 +44,13 @@ def _lstm(inputs: int) -> int:
 def _gru(inputs: int) -> int:
     """Two biases: one on what enters, one on what the state says."""
     return 3 * (inputs * H + H * H + 2 * H)
+
+
+def _alexnet(*widths: int) -> int:
+    """Convolutions of 11, 11, 3, 3, 3 and dense layers, each normalised; V - 4 tags at last."""
+    layers = zip([11**2, 11**2, 9, 9, 9, 1, 1, 1], (3, *widths), widths, strict=False)
+    tags = V - 4
+    return sum(n * i * o + o + 2 * o for n, i, o in layers) + widths[-1] * tags + tags
 
 
 def _soft_attention(cell: int) -> int:
@@ -93,6 +102,7 @@ VARIANTS = {
     ),
     "released-nocnn": (_RELEASED | {"memory_cnn": False}, _csmn(_single(2 * D), 2 * D, query=D)),
 }
+_ALEXNET = {"width": 0.02}  # its table has no smaller picture than its own
 _SOFT_ATTENTION = {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H} | _CELLS
 BASELINES = {
     "char-rnn": Entry(
@@ -113,6 +123,15 @@ BASELINES = {
         + (H + 1)  # its gate
         + (V * E + _lstm(E + IMAGE))
         + (H * E + IMAGE * E + E * V + V),
+    ),
+    "show-tell-cnn": Entry(
+        ShowTellCNN,
+        {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H},
+        (IMAGE * E + 2 * E) + V * E + _lstm(E) + _lstm(H) + (H * V + V),
+    ),
+    "alexnet": Entry(AlexNet, _ALEXNET, _alexnet(2, 5, 8, 8, 5, 82, 82, 20)),
+    "alexnet-sigmoid": Entry(
+        AlexNet, _ALEXNET | {"head": "sigmoid"}, _alexnet(2, 5, 8, 8, 5, 82, 82, 20)
     ),
     "soft-attention": Entry(SoftAttention, _SOFT_ATTENTION, _soft_attention(_gru(2 * E))),
     "soft-attention-lstm": Entry(
@@ -144,6 +163,10 @@ CAPTIONERS = {
     name: Entry(CSMN, _CSMN | changes, count) for name, (changes, count) in VARIANTS.items()
 } | BASELINES
 
+# Separate tags: what was written changes nothing. AlexNet's are no sequence at all.
+SETS = [name for name in CAPTIONERS if name.startswith("alexnet")]
+SEPARATE = ["nowo-noquery", *SETS]
+
 
 def make(name: str = "p5", **changes) -> Captioner:
     """The captioner of that name; `changes` replace its values."""
@@ -171,6 +194,8 @@ def make_batch(model: Captioner, posts: int = 5, seed: int = 0) -> Batch:
         "caption_length": lengths,
         "row": np.arange(posts),
     }
+    if isinstance(model, AlexNet):
+        arrays["image"] = generator.integers(0, 256, (posts, *images))
     kinds = {"image": tf.float32}
     return {name: tf.constant(v, kinds.get(name, tf.int32)) for name, v in arrays.items()}
 

@@ -4,6 +4,7 @@ import pytest
 
 from configuration import PRESETS
 from model.build import build_captioner
+from utils.errors import UserError
 
 V, IMAGE = 50, 64
 # Written out from section 4, with the paper's E = 512, D = 1,024, C = 300.
@@ -79,6 +80,16 @@ EXPECTED["soft-attention"] = (
     + (512 * 512 + 512)
     + (512 * V + V)
 )
+# The image without a bias but with the scale and shift of its normalisation, and two layers.
+EXPECTED["show-tell-cnn"] = (
+    (IMAGE * 256 + 2 * 256) + V * 256 + lstm(256) + lstm(512) + (512 * V + V)
+)
+# Pixels to 997 - or here 46 - tags: no special word is an output.
+TABLE = [(11 * 11, 96), (11 * 11, 256), (9, 384), (9, 384), (9, 256), (1, 4096), (1, 4096)]
+WIDTHS = [3, *[width for _, width in TABLE], 1000]
+EXPECTED["alexnet"] = sum(
+    size * WIDTHS[i] * width + 3 * width for i, (size, width) in enumerate([*TABLE, (1, 1000)])
+) + (1000 + 1) * (V - 4)
 
 
 EXPECTED |= dict.fromkeys(
@@ -90,7 +101,7 @@ LEARNING = [name for name, config in PRESETS.items() if config.model.learns]
 
 @pytest.mark.parametrize("preset", LEARNING)
 def test_parameter_count_of_the_preset(preset):
-    captioner = build_captioner(PRESETS[preset].model, V, IMAGE)
+    captioner = build_captioner(PRESETS[preset].model, V, 3 if preset == "alexnet" else IMAGE)
     assert captioner.parameters.count() == EXPECTED[preset]
 
 
@@ -113,6 +124,11 @@ def test_the_korean_decoders_have_as_many_parameters_as_their_authors(preset, at
 
 def test_no_preset_is_left_out():
     assert set(EXPECTED) == set(LEARNING)
+
+
+def test_a_model_of_pixels_reads_no_other_features():
+    with pytest.raises(UserError, match="have 64 numbers per pixel; expected 3"):
+        build_captioner(PRESETS["alexnet"].model, V, IMAGE)
 
 
 def test_a_search_has_no_model():
