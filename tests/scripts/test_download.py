@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from model.networks import NETWORKS
 from tests.shared_data import REPOSITORY
 
 DATA = bytes(range(251)) * 40
@@ -25,20 +27,36 @@ def run(script, *arguments, **variables):
     )
 
 
+SCRIPTS = {
+    "download_pretrained_resnet_101.sh": ("RESNET101", hashlib.md5),
+    "download_pretrained_resnet_152.sh": ("RESNET152", hashlib.md5),
+    "download_pretrained_inception_v3.sh": ("INCEPTION_V3", hashlib.md5),
+    "download_pretrained_resnext_101.sh": ("RESNEXT101", hashlib.sha256),
+}
+
+
+@pytest.fixture(params=SCRIPTS)
+def script(request):
+    return request.param
+
+
 @pytest.fixture
-def weights(tmp_path):
+def weights(tmp_path, script):
     (tmp_path / "weights.h5").write_bytes(DATA)
+    name, digest = SCRIPTS[script]
+    checksum = f"{name}_{digest.__name__.removeprefix('openssl_').upper()}"
     return {
-        "RESNET101_URL": (tmp_path / "weights.h5").as_uri(),
-        "RESNET101_MD5": hashlib.md5(DATA).hexdigest(),
+        f"{name}_URL": (tmp_path / "weights.h5").as_uri(),
+        checksum: digest(DATA).hexdigest()[: 8 if digest is hashlib.sha256 else None],
     }
 
 
-def fetch_weights(folder, variables):
-    return run("download_pretrained_resnet_101.sh", folder, **variables)
+@pytest.fixture
+def fetch_weights(script):
+    return lambda folder, variables: run(script, folder, **variables)
 
 
-def test_weights_are_fetched_once(tmp_path, weights):
+def test_weights_are_fetched_once(tmp_path, weights, fetch_weights):
     result = fetch_weights(tmp_path / "to", weights)
     assert result.returncode == 0, result.stderr
     assert Path(result.stdout.strip()).read_bytes() == DATA
@@ -46,7 +64,7 @@ def test_weights_are_fetched_once(tmp_path, weights):
     assert "already there" in fetch_weights(tmp_path / "to", weights).stdout
 
 
-def test_an_interrupted_download_continues(tmp_path, weights):
+def test_an_interrupted_download_continues(tmp_path, weights, fetch_weights):
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "weights.h5.part").write_bytes(DATA[:1000])
     assert fetch_weights(tmp_path / "to", weights).returncode == 0
@@ -54,30 +72,74 @@ def test_an_interrupted_download_continues(tmp_path, weights):
     assert (tmp_path / "to" / "weights.h5").read_bytes() == DATA
 
 
-def test_a_finished_download_is_not_begun_again(tmp_path, weights):
+def test_a_finished_download_is_not_begun_again(tmp_path, weights, fetch_weights):
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "weights.h5.part").write_bytes(DATA)
     (tmp_path / "weights.h5").unlink()
     assert fetch_weights(tmp_path / "to", weights).returncode == 0
 
 
-def test_other_bytes_are_not_kept(tmp_path, weights):
-    result = fetch_weights(tmp_path / "to", weights | {"RESNET101_MD5": "0" * 32})
-    assert result.returncode == 1 and "another md5" in result.stderr
+def test_other_bytes_are_not_kept(tmp_path, weights, fetch_weights):
+    wrong = {name: "0" * 8 for name in weights if not name.endswith("URL")}
+    result = fetch_weights(tmp_path / "to", weights | wrong)
+    assert result.returncode == 1 and "has another " in result.stderr
     assert list((tmp_path / "to").iterdir()) == []
 
 
-def test_an_unreachable_address_is_an_error(tmp_path, weights):
+def test_an_unreachable_address_is_an_error(tmp_path, weights, fetch_weights):
     gone = (tmp_path / "gone.h5").as_uri()
-    result = fetch_weights(tmp_path / "to", weights | {"RESNET101_URL": gone})
+    moved = {name: gone for name in weights if name.endswith("URL")}
+    result = fetch_weights(tmp_path / "to", weights | moved)
     assert result.returncode == 1 and "could not be fetched" in result.stderr
 
 
-def test_the_checksum_is_the_one_that_keras_knows():
+def test_the_checksums_are_those_that_keras_knows():
     resnet = pytest.importorskip("keras.src.applications.resnet")
-    script = (REPOSITORY / "scripts/download_pretrained_resnet_101.sh").read_text()
-    assert resnet.WEIGHTS_HASHES["resnet101"][1] in script
-    assert resnet.BASE_WEIGHTS_PATH in script
+    inception = pytest.importorskip("keras.src.applications.inception_v3")
+    for depth in ("101", "152"):
+        script = (REPOSITORY / f"scripts/download_pretrained_resnet_{depth}.sh").read_text()
+        assert resnet.WEIGHTS_HASHES[f"resnet{depth}"][1] in script
+        assert resnet.BASE_WEIGHTS_PATH in script
+    script = (REPOSITORY / "scripts/download_pretrained_inception_v3.sh").read_text()
+    assert inception.WEIGHTS_PATH_NO_TOP in script
+    (checksum,) = re.findall(r"INCEPTION_V3_MD5:-(\w{32})", script)
+    assert f'file_hash="{checksum}"' in Path(inception.__file__).read_text()
+
+
+def test_every_network_has_a_script_that_is_encrypted_on_its_way():
+    for network in NETWORKS.values():
+        if network.title:
+            text = (REPOSITORY / network.download).read_text()
+            assert os.access(REPOSITORY / network.download, os.X_OK)
+            assert re.search(r"_URL:-https://\S+\}", text)
+
+
+SLIM = "download_pretrained_resnet_101_slim.sh"
+
+
+def test_slim_s_checkpoint_is_unpacked(tmp_path):
+    with tarfile.open(tmp_path / "slim.tar.gz", "w:gz") as archive:
+        for name, data in {"../escaped": b"bad", "resnet_v1_101.ckpt": DATA}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    variables = {"RESNET101_SLIM_URL": (tmp_path / "slim.tar.gz").as_uri()}
+    result = run(SLIM, tmp_path / "to", **variables, RESNET101_SLIM_SHA256="0" * 64)
+    assert result.returncode == 1 and "another sha256" in result.stderr
+    result = run(SLIM, tmp_path / "to", **variables)
+    assert result.returncode == 0, result.stderr
+    assert Path(result.stdout.strip()).read_bytes() == DATA
+    assert hashlib.sha256(DATA).hexdigest() in result.stderr
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["resnet_v1_101.ckpt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["slim.tar.gz", "to"]
+    assert "already there" in run(SLIM, tmp_path / "to", **variables).stdout
+
+
+def test_an_archive_without_slim_s_checkpoint_is_an_error(tmp_path):
+    make_tar(tmp_path / "other.tar.gz")
+    result = run(SLIM, tmp_path / "to", RESNET101_SLIM_URL=(tmp_path / "other.tar.gz").as_uri())
+    assert result.returncode == 1 and "has no resnet_v1_101.ckpt" in result.stderr
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["other.tar.gz"]
 
 
 def test_the_dead_link_is_named_and_nothing_counts_as_fetched():
