@@ -261,10 +261,11 @@ def prediction_rows(
 
 
 def prediction_row(view: View, posts: Posts, row: int, words: list[str]) -> dict:
-    """One row of predictions.jsonl."""
-    prediction = join_words(words, view.settings["task"])
-    said = {"prediction": prediction, "extractor": extractor_of(posts)}
-    return {**view.describe(posts.subset, row), **said}
+    """One row of predictions.jsonl; `text` is the prediction in whole words, of Korean."""
+    said = {"prediction": join_words(words, view.settings["task"])}
+    text = view.readable(words)
+    said |= {} if text is None else {"text": text}
+    return {**view.describe(posts.subset, row), **said, "extractor": extractor_of(posts)}
 
 
 def report(path: Path, values: dict[str, Any], scores: Scores) -> None:

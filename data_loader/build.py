@@ -4,7 +4,6 @@ import hashlib
 import json
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,18 +11,35 @@ import numpy as np
 
 from data_loader.build_options import BuildOptions
 from data_loader.contexts import Posts, build_contexts, fit_idf
-from data_loader.filters import Account, Post, filter_crawl, filter_shipped, order_posts
+from data_loader.filters import (
+    Account,
+    Post,
+    filter_crawl,
+    filter_listed,
+    filter_shipped,
+    order_posts,
+)
 from data_loader.language import Dictionary
 from data_loader.prepare import Prepared, Recipe, prepare, read_images_list
 from data_loader.report import both_tasks, make_report
-from data_loader.sources import SOURCES
-from data_loader.splits import plan_sizes, split_by_posts, split_by_users, split_shipped
+from data_loader.source_flags import counts_known_words
+from data_loader.sources import SOURCES, harrison
+from data_loader.splits import (
+    plan_sizes,
+    split_benchmark,
+    split_by_posts,
+    split_by_shares,
+    split_by_users,
+    split_shipped,
+)
+from data_loader.targets import Split, count_words, coverage, filter_known, make_columns
 from data_loader.view import DESCRIPTION, open_view, view_name, write_view
 from data_loader.vocabulary import Vocabulary
 from utils.errors import UserError
 from utils.files import sha256
 
-Split = dict[str, list[Post]]
+NEWER = {"min_count": 1}  # settings that older views do not name, as they were
+LEFT_OUT = ("sun", "family")  # HARRISON's folders of the two corrupt images
 
 
 def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path, bool]:
@@ -39,7 +55,7 @@ def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path,
     Raises:
         UserError: wrong options, unreadable input, no posts left, another view of that name.
     """
-    options.check()
+    options = options.complete()
     images = read_images_list(options.images_list)
     settings = {**options.settings(), "input_sha256": _input_sha256(options, images)}
     folder = options.out / view_name(options.task, options.view_split, options.context)
@@ -50,34 +66,42 @@ def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path,
     prepared = prepare(
         _recipe(options, language, images), options.input, options.jobs, show_progress
     )
-    split, report = split_and_report(prepared, options)
-    report["language"] = about_language
-    _write(split, report, settings, options)
+    account = Account(users=options.has_users)
+    split, note = divide(prepared, account, options)
+    words = count_words(split)
+    vocabulary = Vocabulary.build(words, options.vocab_size, options.min_count)
+    if counts_known_words(options.source):
+        limits = {"min_words": options.min_words, "max_words": options.max_words}
+        split = filter_known(split, account, vocabulary, **limits)
+        account.require_posts(split["train"], prepared.problems.counts)
+    report = make_report(account, prepared.problems, prepared.remarks, split) | {
+        "notes": [note] if note else [],
+        "language": about_language,
+        "vocabulary": coverage(words, vocabulary),
+    }
+    _write(split, vocabulary, report, settings, options)
     return folder, True
 
 
-def split_and_report(prepared: Prepared, options: BuildOptions) -> tuple[Split, dict]:
+def divide(prepared: Prepared, account: Account, options: BuildOptions) -> tuple[Split, str]:
     """Filters posts and divides them.
 
     Args:
         prepared: posts as they come from `data_loader.prepare`.
-        options: the flags.
+        account: notes what is removed.
+        options: the flags, complete.
 
     Returns:
-        Subset name to posts in canonical order, and the report so far.
+        Subset name to posts in canonical order, and a sentence where sizes had to give.
 
     Raises:
         UserError: no posts are left, or too few to split.
     """
-    account = Account()
     posts = _filtered(prepared.posts, account, options)
     account.require_posts(posts, prepared.problems.counts)
     posts = order_posts(posts)
     rows, note = _rows(posts, options)
-    split = {name: [posts[row] for row in chosen] for name, chosen in rows.items()}
-    report = make_report(account, prepared.problems, prepared.remarks, split)
-    report["notes"] = [note] if note else []
-    return split, report
+    return {name: [posts[row] for row in chosen] for name, chosen in rows.items()}, note
 
 
 def _recipe(options: BuildOptions, language: str | None, images: tuple[str, ...]) -> Recipe:
@@ -90,12 +114,19 @@ def _recipe(options: BuildOptions, language: str | None, images: tuple[str, ...]
         max_unknown_words=options.max_unknown_words,
         drop_links=not options.shipped and options.links == "drop",
         images=images,
+        splits=options.splits,
     )
 
 
 def _filtered(posts: list[Post], account: Account, options: BuildOptions) -> list[Post]:
     """The filters that go with the source."""
     if options.as_released:
+        return posts
+    if counts_known_words(options.source):
+        posts = filter_listed(posts, account)
+        if options.harrison_split == "folders48":
+            kept = [post for post in posts if harrison.folder_of(post.image) not in LEFT_OUT]
+            posts = account.apply(f"in the folders {' and '.join(LEFT_OUT)}", posts, kept)
         return posts
     lengths = {"min_words": options.min_words, "max_words": options.max_words}
     if options.shipped:
@@ -113,9 +144,15 @@ def _filtered(posts: list[Post], account: Account, options: BuildOptions) -> lis
 
 def _rows(posts: list[Post], options: BuildOptions) -> tuple[dict[str, np.ndarray], str]:
     """Row numbers of each subset, and a note where sizes had to give."""
+    if options.source == "diya_crawl":
+        return split_by_shares(len(posts), (0.7, 0.2, 0.1), options.seed), ""
+    if options.source == "harrison" and options.harrison_split == "folders48":
+        return split_by_shares(len(posts), (0.8, 0.1, 0.1), options.seed), ""
+    if options.source == "harrison":
+        return split_benchmark(len(posts), options.val_posts, options.seed)
     if options.shipped:
         subsets = [post.subset for post in posts]
-        return split_shipped(subsets, options.validation_posts, options.seed)
+        return split_shipped(subsets, options.val_posts, options.seed)
     sizes = plan_sizes(len(posts), options.train_share, options.test_posts)
     if options.split == "posts":
         return split_by_posts(len(posts), sizes, options.seed), sizes.note
@@ -123,21 +160,21 @@ def _rows(posts: list[Post], options: BuildOptions) -> tuple[dict[str, np.ndarra
     return split_by_users(users, sizes, options.seed), sizes.note
 
 
-def _write(split: Split, report: dict, settings: dict, options: BuildOptions) -> None:
-    """Counts words, makes the columns and contexts, and writes the view."""
-    counter = Counter()
-    for post in split["train"]:
-        counter.update(post.words.split())
-    vocabulary = Vocabulary.build(counter, options.vocabulary_size)
-    report["vocabulary"] = _coverage(counter, vocabulary)
+def _write(
+    split: Split, vocabulary: Vocabulary, report: dict, settings: dict, options: BuildOptions
+) -> None:
+    """Makes the columns and contexts, and writes the view."""
     everything = [post for posts in split.values() for post in posts]
-    report["both_tasks"] = both_tasks(
-        options.out, options.task, options.view_split, options.context, everything
-    )
+    report["both_tasks"] = None
+    if options.has_users:
+        report["both_tasks"] = both_tasks(
+            options.out, options.task, options.view_split, options.context, everything
+        )
     users = sorted({post.user for post in everything})
     width = _caption_width(everything, options)
     report["notes"] += _cut_note(everything, width)
-    columns = make_columns(split, vocabulary, users, width)
+    known_only = options.task == "hashtag" and counts_known_words(options.source)
+    columns = make_columns(split, vocabulary, users, width, known_only)
     idf = add_contexts(columns, len(vocabulary), options.context, options.stored_words)
     write_view(
         options.out,
@@ -154,20 +191,14 @@ def _write(split: Split, report: dict, settings: dict, options: BuildOptions) ->
     )
 
 
-def _coverage(counter: Counter[str], vocabulary: Vocabulary) -> dict:
-    total = counter.total()
-    covered = sum(count for word, count in counter.items() if word in vocabulary)
-    return {
-        "size": len(vocabulary),
-        "distinct_training_words": len(counter),
-        "training_coverage": covered / total if total else 0.0,
-    }
-
-
 def _caption_width(posts: list[Post], options: BuildOptions) -> int:
-    """Word slots per post: `--max_words`, or the longest post where nothing was filtered."""
+    """Word slots per post: `--max_words`, or the longest post where it does not cut posts."""
     longest = max(post.length for post in posts)
-    return max(longest, 1) if options.as_released else options.max_words
+    if options.as_released:
+        return max(longest, 1)
+    # Where only known words count towards the limit, a text may be longer by its unknown ones.
+    counts_all = options.task == "hashtag" or not counts_known_words(options.source)
+    return options.max_words if counts_all else longest
 
 
 def _cut_note(posts: list[Post], width: int) -> list[str]:
@@ -179,36 +210,6 @@ def _cut_note(posts: list[Post], width: int) -> list[str]:
         f"{cut:,} test posts are longer than {width} words: their word ids are cut there, their "
         "references are whole"
     ]
-
-
-def make_columns(
-    split: Split, vocabulary: Vocabulary, users: list[str], width: int
-) -> dict[str, dict]:
-    """The columns of every subset, less contexts; see `data_loader.view.Subset`.
-
-    Args:
-        split: subset name to N posts.
-        vocabulary: gives the ids.
-        users: all user names, in the order that the column `user` counts in.
-        width: word slots per post (W).
-    """
-    user_rows = {user: row for row, user in enumerate(users)}
-    columns = {}
-    for name, posts in split.items():
-        caption_ids = np.zeros((len(posts), width), np.int32)
-        for row, post in enumerate(posts):
-            ids = vocabulary.encode(post.words.split()[:width])
-            caption_ids[row, : len(ids)] = ids
-        columns[name] = {
-            "caption_ids": caption_ids,
-            "caption_length": np.array([min(post.length, width) for post in posts], np.int32),
-            "user": np.array([user_rows[post.user] for post in posts], np.int32),
-            "created_at": np.array([post.created_at for post in posts], np.int64),
-            "post_id": [post.post for post in posts],
-            "reference": [post.words for post in posts],
-            "image": [post.image for post in posts],
-        }
-    return columns
 
 
 def add_contexts(columns: dict[str, dict], vocab_size: int, mode: str, k: int) -> np.ndarray:
@@ -242,10 +243,11 @@ def _is_there(folder: Path, settings: Mapping, options: BuildOptions) -> bool:
     view = open_view(options.out, options.task, options.view_split, options.context)
     # Through JSON, as the stored settings went.
     wanted = json.loads(json.dumps(settings))
-    names = [name for name in wanted if wanted[name] != view.settings.get(name)]
+    there = {**NEWER, **view.settings}
+    names = [name for name in wanted if wanted[name] != there.get(name)]
     if not names:
         return True
-    changes = ", ".join(f"{n} {view.settings.get(n)!r} -> {wanted[n]!r}" for n in names)
+    changes = ", ".join(f"{n} {there.get(n)!r} -> {wanted[n]!r}" for n in names)
     raise UserError(
         f"{folder} was built with other settings ({changes}): add --overwrite to replace it, or "
         "choose another --out"
@@ -254,7 +256,9 @@ def _is_there(folder: Path, settings: Mapping, options: BuildOptions) -> bool:
 
 def _input_sha256(options: BuildOptions, images: tuple[str, ...]) -> str:
     """One checksum for all input: the files of the source and the names of lent images."""
-    parts = [sha256(file) for file in SOURCES[options.source].files(options.input, options.task)]
+    where = _recipe(options, None, images).where
+    source = SOURCES[options.source]
+    parts = [sha256(file) for file in source.files(options.input, options.task, **where)]
     parts += images
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -1,43 +1,27 @@
 """The flags of `python -m scripts.build_dataset`, with the paper's section 3 as defaults."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
-from data_loader.sources import SHIPPED
+from data_loader.source_flags import PAPERS, defaults_of, idle_flags
+from data_loader.sources import ONLY_TASK, SHIPPED, WITHOUT_USERS, Source
 from utils.errors import UserError
 
-VOCAB_SIZES = {"caption": 40_000, "hashtag": 60_000}  # section 3.2 of the paper
-VAL_POSTS = 5000
-# What the shipped data sets settled before they were published.
-CRAWL_ONLY = {
-    "language",
-    "max_unknown_words",
-    "links",
-    "max_bad_posts",
-    "max_bad_share",
-    "min_posts",
-    "max_posts",
-    "split",
-    "train_share",
-    "test_posts",
-    "images_list",
-}
-NOT_AS_RELEASED = {"min_words", "max_words"}
 # These do not decide what is built, or are recorded by checksum.
-NOT_A_SETTING = {"input", "out", "jobs", "overwrite", "images_list"}
+NOT_A_SETTING = {"input", "out", "jobs", "overwrite", "images_list", "splits"}
 
 
 @dataclass(frozen=True)
 class BuildOptions:
     """Builds one view of a data root: posts in, columns of word ids and user contexts out."""
 
-    source: Literal["crawl", "instapic", "yfcc"]
+    source: Source
     """Where the posts come from: your own crawl (posts.jsonl), or one of the published data sets,
     whose posts and splits are taken as they were published."""
     input: Path
-    """crawl: posts.jsonl, posts.jsonl.gz or the folder that holds it; instapic, yfcc: the folder
-    that holds the JSON files."""
+    """crawl: posts.jsonl, posts.jsonl.gz or the folder that holds it; all others: the folder that
+    holds the files (kts: its train, valid and test)."""
     task: Literal["caption", "hashtag"] = "caption"
     """What is to be predicted: the post's text, or its hashtags."""
     out: Path = Path("data")
@@ -55,11 +39,13 @@ class BuildOptions:
     language or with hyperlinks is out."""
     max_bad_share: float = 0.15
     """crawl: see max_bad_posts; 1 keeps all users."""
-    min_words: int = 3
-    """Shorter posts are out (of the shipped data sets: training posts)."""
-    max_words: int = 15
-    """Longer posts are out (of the shipped data sets: training posts; longer test posts stay, their
-    word ids are cut and their references are whole)."""
+    min_words: int | None = None
+    """Shorter posts are out (instapic, yfcc, flickr30k, coco: training posts); default 3, for data
+    without users 1. kts, diya, diya_crawl and harrison count words of the vocabulary alone."""
+    max_words: int | None = None
+    """Longer posts are out (instapic, yfcc, flickr30k, coco: training posts; longer test posts
+    stay, their word ids are cut and their references are whole); default 15, for data without users
+    30 words or 25 hashtags."""
     min_posts: int = 50
     """crawl: users with fewer posts left are out."""
     max_posts: int = 1000
@@ -68,14 +54,20 @@ class BuildOptions:
     """crawl: a text file of image names, one per line, or a folder of images (in the order of their
     names): line i of the input, counted from 0, gets image i modulo their number if it has none."""
 
-    tokenizer: Literal["standard", "released"] = "standard"
-    """How posts are cut into words; released reproduces the original scripts, and with a shipped
-    data set nothing is filtered, as there."""
-    letters: Literal["ascii", "unicode"] = "ascii"
-    """standard tokenizer: keep ASCII letters (the paper) or those of all scripts."""
+    tokenizer: Literal["standard", "released", "korean", "whitespace"] | None = None
+    """How texts are cut into words: by the paper's rules (standard), into morphemes with their tags
+    (korean; the default of kts, diya, diya_crawl), or at blanks alone. released reproduces the
+    paper's scripts, and with instapic and yfcc nothing is filtered, as there. A hashtag is one word
+    under all of them."""
+    letters: Literal["ascii", "unicode"] | None = None
+    """standard tokenizer: keep ASCII letters (the paper) or those of all scripts (the default of
+    kts, diya, diya_crawl)."""
     vocab_size: int | None = None
     """Words in the vocabulary, _PAD _GO _EOS _UNK counted; default 40000 for captions, 60000 for
-    hashtags. They are the most frequent words of the training posts."""
+    hashtags, no limit for data without users. They are the most frequent words of the training
+    posts."""
+    min_count: int = 1
+    """Words that training posts have less often are unknown."""
 
     split: Literal["users", "posts"] = "users"
     """crawl: whole users go to training, validation or test, or any post can go anywhere."""
@@ -84,15 +76,21 @@ class BuildOptions:
     test_posts: int = 5000
     """crawl: posts for test; what is left is for validation."""
     val_posts: int | None = None
-    """instapic, yfcc: training posts that become validation posts, at most a tenth; default 5000,
-    or 0 with the released tokenizer."""
+    """instapic, yfcc, harrison: training posts that become validation posts, at most a tenth;
+    default 5000, or 0 with the released tokenizer."""
+    harrison_split: Literal["benchmark", "folders48"] = "benchmark"
+    """harrison: 5,000 images drawn for test, as its authors did, or without the folders sun and
+    family and 80:10:10."""
+    splits: Path | None = None
+    """flickr30k: the folder of imgs_train.txt, imgs_val.txt and imgs_test.txt; default --input."""
 
     stored_words: int = 100
     """Words of user context stored with each post; training can use fewer."""
-    context: Literal["others", "previous", "all", "none"] = "others"
+    context: Literal["others", "previous", "all", "none"] | None = None
     """Whose words are a post's user context: those of the user's other posts, of the user's earlier
     posts, or of all, the post itself included: the leak of the original scripts; none stores none,
-    for methods that know no user."""
+    for methods that know no user. Default others, or none (and nothing else) for data without
+    users."""
     seed: int = 0
     """Of the split."""
     jobs: int = 0
@@ -111,32 +109,45 @@ class BuildOptions:
         return self.shipped and self.tokenizer == "released"
 
     @property
+    def has_users(self) -> bool:
+        """Whether it is known who wrote the posts."""
+        return self.source not in WITHOUT_USERS
+
+    @property
     def view_split(self) -> str:
         """The split in the view's name."""
         return "shipped" if self.shipped else self.split
 
-    @property
-    def vocabulary_size(self) -> int:
-        """`vocab_size` with its default."""
-        return VOCAB_SIZES[self.task] if self.vocab_size is None else self.vocab_size
+    def complete(self) -> "BuildOptions":
+        """Fills in the defaults of the source and the task, and refuses what makes no sense.
 
-    @property
-    def validation_posts(self) -> int:
-        """`val_posts` with its default."""
-        if self.val_posts is not None:
-            return self.val_posts
-        return 0 if self.as_released else VAL_POSTS
+        Raises:
+            UserError: the first value that cannot work, or a flag that would do nothing.
+        """
+        task = ONLY_TASK.get(self.source, self.task)
+        if task != self.task:
+            raise UserError(f"--source {self.source} has {task}s only: give --task {task}")
+        if not self.has_users and self.context not in (None, "none"):
+            raise UserError(
+                f"--context {self.context} takes a user's words, and --source {self.source} does "
+                "not say who wrote what: leave it out (it is none)"
+            )
+        values = defaults_of(self.source, task)._asdict()
+        if self.shipped and self.tokenizer == "released":
+            values["val_posts"] = 0
+        missing = {name: v for name, v in values.items() if getattr(self, name) is None}
+        completed = replace(self, **missing)
+        self._refuse_idle_flags(completed.idle)
+        completed.check()
+        return completed
 
     def settings(self) -> dict:
-        """What decides the content of the view, for view.json."""
-        chosen = {k: v for k, v in asdict(self).items() if k not in NOT_A_SETTING | self._idle}
-        chosen |= {"split": self.view_split, "vocab_size": self.vocabulary_size}
-        if self.shipped:
-            chosen["val_posts"] = self.validation_posts
-        return chosen
+        """What decides the content of the view, for view.json; of complete options."""
+        chosen = {k: v for k, v in asdict(self).items() if k not in NOT_A_SETTING | self.idle}
+        return chosen | {"split": self.view_split}
 
     def check(self) -> None:
-        """Refuses values that make no sense.
+        """Refuses values that make no sense; of complete options.
 
         Raises:
             UserError: the first such value.
@@ -148,23 +159,25 @@ class BuildOptions:
         for small, large in (("min_words", "max_words"), ("min_posts", "max_posts")):
             if getattr(self, small) > getattr(self, large):
                 raise UserError(f"--{small} is larger than --{large}: no post could stay")
-        self._refuse_idle_flags()
+        if self.tokenizer == "released" and self.source not in PAPERS:
+            raise UserError(
+                f"--tokenizer released reproduces scripts for {', '.join(PAPERS)}, which never saw "
+                f"--source {self.source}: leave it out"
+            )
 
     @property
-    def _idle(self) -> set[str]:
-        """Flags that do nothing with this source and tokenizer."""
-        idle = CRAWL_ONLY if self.shipped else {"val_posts"}
-        idle = idle | (NOT_AS_RELEASED if self.as_released else set())
-        return idle | ({"letters"} if self.tokenizer == "released" else set())
+    def idle(self) -> set[str]:
+        """Flags that do nothing with these values of others; of complete options."""
+        return idle_flags(self.source, self.task, self.tokenizer, self.context, self.harrison_split)
 
-    def _refuse_idle_flags(self) -> None:
+    def _refuse_idle_flags(self, idle: set[str]) -> None:
         """A flag that would do nothing is an error, not a surprise."""
         for field in fields(self):
-            if field.name in self._idle and getattr(self, field.name) != field.default:
-                raise UserError(
-                    f"--{field.name} does nothing with --source {self.source} --tokenizer "
-                    f"{self.tokenizer}: leave it out"
-                )
+            if field.name in idle and getattr(self, field.name) != field.default:
+                others = f"--source {self.source}"
+                others += f" --tokenizer {self.tokenizer}" if self.tokenizer else ""
+                others += f" --context {self.context}" if self.context else ""
+                raise UserError(f"--{field.name} does nothing with {others}: leave it out")
 
 
 ANY = float("inf")
@@ -177,6 +190,7 @@ _RANGES = (
     ("min_posts", 1, ANY),
     ("max_posts", 1, ANY),
     ("vocab_size", 5, ANY),
+    ("min_count", 1, ANY),
     ("train_share", 0.01, 0.99),
     ("test_posts", 1, ANY),
     ("val_posts", 0, ANY),

@@ -17,7 +17,8 @@ class Post(NamedTuple):
 
     `words` are joined by blanks; `created_at` is `UNKNOWN_TIME` where the date is unknown;
     `foreign` and `linked` say why a post is bad; `subset` is the shipped split, "" where there is
-    none.
+    none; `references` are the words of several people, one text a line, "" where the post's own
+    words are the reference.
     """
 
     user: str
@@ -29,6 +30,7 @@ class Post(NamedTuple):
     foreign: bool = False
     linked: bool = False
     subset: str = ""
+    references: str = ""
 
     @property
     def order(self) -> tuple:
@@ -38,9 +40,15 @@ class Post(NamedTuple):
 
 @dataclass
 class Account:
-    """What each filter removed, in their order; `apply` keeps it."""
+    """What each filter removed, in their order; `apply` keeps it.
+
+    Attributes:
+        steps: one dict per filter.
+        users: whether users are counted too; not where posts have none.
+    """
 
     steps: list[dict] = field(default_factory=list)
+    users: bool = True
 
     def apply(self, name: str, posts: list[Post], kept: list[Post]) -> list[Post]:
         """Notes one filter and returns what it kept.
@@ -50,16 +58,12 @@ class Account:
             posts: before.
             kept: after.
         """
-        users = {post.user for post in kept}
-        self.steps.append(
-            {
-                "filter": name,
-                "posts_removed": len(posts) - len(kept),
-                "users_removed": len({post.user for post in posts}) - len(users),
-                "posts_left": len(kept),
-                "users_left": len(users),
-            }
-        )
+        step = {"filter": name, "posts_removed": len(posts) - len(kept), "posts_left": len(kept)}
+        if self.users:
+            users = {post.user for post in kept}
+            step["users_removed"] = len({post.user for post in posts}) - len(users)
+            step["users_left"] = len(users)
+        self.steps.append(step)
         return kept
 
     def require_posts(self, posts: list[Post], dropped_records: Counter[str]) -> None:
@@ -77,7 +81,8 @@ class Account:
             raise UserError("the input holds no posts")
         raise UserError(
             f"no posts are left; most were taken by: {', then '.join(ranked)}. Check the input, or "
-            "loosen the filter by its flag, such as --min_posts, --min_words or --language none"
+            "loosen the filter by its flag, such as "
+            + ("--min_posts, --min_words or --language none" if self.users else "--max_words")
         )
 
 
@@ -170,6 +175,15 @@ def filter_shipped(
         lambda post: post.subset != "train" or min_words <= post.length <= max_words,
     )
     return posts
+
+
+def filter_listed(posts: list[Post], account: Account) -> list[Post]:
+    """Filters for published posts without users: what every method would trip over.
+
+    Lengths come later, for they are counted in words of the vocabulary.
+    """
+    posts = account.apply("duplicate ids", posts, drop_duplicates(posts))
+    return account.apply("without words", posts, [post for post in posts if post.length > 0])
 
 
 def order_posts(posts: Iterable[Post]) -> list[Post]:

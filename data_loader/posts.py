@@ -25,7 +25,8 @@ class RawPost(NamedTuple):
     `texts` are the candidates for the caption (YFCC has a title and a description), `tags` the
     hashtags or None where the source has no such field; `created_at` is in seconds since 1970 UTC,
     None where it cannot be read; `subset` is the shipped split, "" where there is none; `place`
-    says where the record stands, for messages.
+    says where the record stands, for messages; `references` are all captions of an image that
+    several people wrote to, and are empty where `texts` is all there is.
     """
 
     user: str
@@ -36,6 +37,7 @@ class RawPost(NamedTuple):
     tags: list[str] | None
     subset: str = ""
     place: str = ""
+    references: tuple[str, ...] = ()
 
 
 class BadRecord(Exception):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from data_loader.filters import Post
+from data_loader.korean import tokenize_korean
 from data_loader.language import Dictionary
 from data_loader.parallel import ordered_map, processor_cores
 from data_loader.posts import Problems, RawPost
@@ -36,7 +37,8 @@ YFCC_WORDS = (3, 20)  # a YFCC title or description of this many words can be th
 class Recipe:
     """How posts are read, judged and cut; the flags of `BuildOptions` that matter here.
 
-    `language` is None for no language filter, `images` are lent to posts that have none.
+    `language` is None for no language filter, `images` are lent to posts that have none, `splits`
+    is where Flickr30k's lists of images are.
     """
 
     source: str
@@ -47,6 +49,12 @@ class Recipe:
     max_unknown_words: float
     drop_links: bool
     images: tuple[str, ...] = ()
+    splits: Path | None = None
+
+    @property
+    def where(self) -> dict:
+        """What the importer is told besides the input and the task."""
+        return {"splits": self.splits} if self.source == "flickr30k" else {}
 
 
 class Prepared(NamedTuple):
@@ -70,13 +78,13 @@ def prepare(recipe: Recipe, path: Path, jobs: int, show_progress: bool = True) -
         UserError: the input cannot be read, or the dictionary is missing.
     """
     source = SOURCES[recipe.source]
-    total = sum(file.stat().st_size for file in source.files(path, recipe.task))
+    total = sum(file.stat().st_size for file in source.files(path, recipe.task, **recipe.where))
     everything = Prepared([], Problems(), Problems())
     bar = tqdm(
         total=total, unit="B", unit_scale=True, desc="reading posts", disable=not show_progress
     )
     with bar:
-        pieces = source.chunks(path, recipe.task)
+        pieces = source.chunks(path, recipe.task, **recipe.where)
         jobs = jobs or processor_cores()
         for position, part in ordered_map(partial(_work, recipe), pieces, jobs):
             everything.posts.extend(part.posts)
@@ -133,7 +141,11 @@ class Preparer:
         foreign = self._is_foreign(raw, remarks)
         linked = self._recipe.drop_links and any(has_link(text) for text in raw.texts)
         # A post that will be dropped need not be cut.
-        words = [] if foreign or linked else self._words(raw)
+        references = self._references(raw) if raw.references else ""
+        if references:  # the target is the first caption that has words
+            words = references.partition("\n")[0].split()
+        else:
+            words = [] if foreign or linked else self._words(raw)
         if raw.created_at is None and self._recipe.source == "crawl":
             remarks.add(NO_TIME, raw.place)
         return Post(
@@ -146,7 +158,13 @@ class Preparer:
             foreign=foreign,
             linked=linked,
             subset=raw.subset,
+            references=references,
         )
+
+    def _references(self, raw: RawPost) -> str:
+        """The words of all captions, one caption a line; what has no words is left out."""
+        texts = (self._words(raw._replace(texts=(text,))) for text in raw.references)
+        return "\n".join(" ".join(words) for words in texts if words)
 
     def _is_foreign(self, raw: RawPost, remarks: Problems) -> bool:
         """Whether too many words of the text are unknown; it is judged in both tasks."""
@@ -169,10 +187,7 @@ def words_of(recipe: Recipe) -> Callable[[RawPost], list[str]]:
     """The function that gives a post's target words."""
     released, yfcc = recipe.tokenizer == "released", recipe.source == "yfcc"
     if recipe.task == "caption":
-        if not released:
-            cut = partial(tokenize, letters=recipe.letters)
-        else:
-            cut = tokenize_released_yfcc if yfcc else tokenize_released
+        cut = _cutter(recipe)
         return lambda raw: choose_caption([cut(text) for text in raw.texts])
     if released and yfcc:
         return lambda raw: tokenize_released_yfcc_hashtags(raw.tags[0])
@@ -182,6 +197,17 @@ def words_of(recipe: Recipe) -> Callable[[RawPost], list[str]]:
         else partial(tokenize_hashtags, letters=recipe.letters)
     )
     return lambda raw: clean(tags_in_text(raw.texts[0]) if raw.tags is None else raw.tags)
+
+
+def _cutter(recipe: Recipe) -> Callable[[str], list[str]]:
+    """The function that cuts a text into words."""
+    if recipe.tokenizer == "korean":
+        return tokenize_korean
+    if recipe.tokenizer == "whitespace":
+        return str.split
+    if recipe.tokenizer == "released":
+        return tokenize_released_yfcc if recipe.source == "yfcc" else tokenize_released
+    return partial(tokenize, letters=recipe.letters)
 
 
 def choose_caption(candidates: list[list[str]]) -> list[str]:

@@ -11,23 +11,31 @@ from data_loader.view import list_views, open_view
 from data_loader.vocabulary import SPECIAL_WORDS
 from utils.tables import format_table
 
+USERS_CELLS = ("users", "posts/user")  # of the table of posts
 
-def statistics(posts: Iterable[Post]) -> dict[str, float]:
-    """One row of the paper's Table 1.
+
+def statistics(posts: Iterable[Post], users: bool = True) -> dict[str, float]:
+    """One row of the paper's Table 1; of posts without users, images are counted in their place.
 
     >>> statistics([Post("a", "1", "", 0, "x y", 2), Post("a", "2", "", 0, "x y z", 3)])["posts"]
     2
     """
     posts = list(posts)
-    per_user = list(Counter(post.user for post in posts).values()) or [0]
     words = [post.length for post in posts] or [0]
+    numbers = {
+        "words_per_post_average": mean(words),
+        "words_per_post_median": median(words),
+    }
+    if not users:
+        images = len({post.image for post in posts})
+        return {"posts": len(posts), "images": images, **numbers}
+    per_user = list(Counter(post.user for post in posts).values()) or [0]
     return {
         "posts": len(posts),
         "users": len({post.user for post in posts}),
         "posts_per_user_average": mean(per_user),
         "posts_per_user_median": median(per_user),
-        "words_per_post_average": mean(words),
-        "words_per_post_median": median(words),
+        **numbers,
     }
 
 
@@ -71,8 +79,8 @@ def make_report(
         "unusable_records": problems.as_dict(),
         "filters": account.steps,
         "remarks": remarks.as_dict(),
-        "statistics": statistics(everything),
-        "subsets": {name: statistics(posts) for name, posts in split.items()},
+        "statistics": statistics(everything, account.users),
+        "subsets": {name: statistics(posts, account.users) for name, posts in split.items()},
     }
 
 
@@ -99,7 +107,9 @@ def _records_table(title: str, records: Mapping) -> str:
 
 
 def _filters_table(steps: Iterable[Mapping]) -> str:
+    steps = list(steps)
     numbers = ("posts_removed", "users_removed", "posts_left", "users_left")
+    numbers = [name for name in numbers if all(name in step for step in steps)]
     rows = [[step["filter"], *(f"{step[name]:,}" for name in numbers)] for step in steps]
     header = ["filter", *(name.replace("_", " ") for name in numbers)]
     return format_table(header, rows) if rows else ""
@@ -107,17 +117,20 @@ def _filters_table(steps: Iterable[Mapping]) -> str:
 
 def _statistics_table(report: Mapping) -> str:
     """Table 1: averages, with medians in parentheses."""
+    cells = {
+        "posts": "{posts:,}",
+        "users": "{users:,}",
+        "images": "{images:,}",
+        "posts/user": "{posts_per_user_average:.1f} ({posts_per_user_median:g})",
+        "words/post": "{words_per_post_average:.2f} ({words_per_post_median:g})",
+    }
+    with_users = "users" in report["statistics"]
+    shown = [name for name in cells if name not in (("images",) if with_users else USERS_CELLS)]
     rows = [
-        [
-            name,
-            f"{row['posts']:,}",
-            f"{row['users']:,}",
-            f"{row['posts_per_user_average']:.1f} ({row['posts_per_user_median']:g})",
-            f"{row['words_per_post_average']:.2f} ({row['words_per_post_median']:g})",
-        ]
+        [name, *(cells[cell].format(**row) for cell in shown)]
         for name, row in {**report["subsets"], "all": report["statistics"]}.items()
     ]
-    return format_table(["data set", "posts", "users", "posts/user", "words/post"], rows)
+    return format_table(["data set", *shown], rows)
 
 
 def _words_line(report: Mapping) -> str:
@@ -132,7 +145,9 @@ def _words_line(report: Mapping) -> str:
     return "\n".join(lines)
 
 
-def _both_line(both: Mapping) -> str:
+def _both_line(both: Mapping | None) -> str:
+    if both is None:  # posts without users
+        return ""
     if both["other_view"] is None:
         return "unique over both tasks: the other task has no view in this root yet"
     return (

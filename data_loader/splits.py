@@ -5,6 +5,7 @@ validation. Posts come in canonical order, so that the same posts are split alik
 from.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from utils.errors import UserError
 
+BENCHMARK_TEST = 5000  # images that the benchmark of HARRISON draws for test
 Split = dict[str, np.ndarray]  # subset name -> ascending row numbers, int64
 
 
@@ -101,6 +103,56 @@ def _draw(order: np.ndarray, counts: np.ndarray, posts: int, leave: int) -> np.n
     return order[: min(needed, len(order) - leave)]
 
 
+def split_by_shares(posts: int, shares: tuple[float, float, float], seed: int) -> Split:
+    """Training, validation and test by their shares; what does not come out even grows the later.
+
+    This is the arithmetic of scikit-learn's `train_test_split`, called twice.
+
+    >>> [len(rows) for rows in split_by_shares(54_182, (0.8, 0.1, 0.1), 0).values()]
+    [43345, 5418, 5419]
+
+    Raises:
+        UserError: fewer than three posts, one for each subset.
+    """
+    if posts < 3:
+        raise UserError(f"{posts} posts cannot be split into training, validation and test")
+    held_out = min(math.ceil(round(posts * (1 - shares[0]), 6)), posts - 1)
+    held_out = max(held_out, 2)
+    test = math.ceil(round(held_out * shares[2] / (shares[1] + shares[2]), 6))
+    test = min(test, held_out - 1)
+    return split_by_posts(posts, Sizes(posts - held_out, held_out - test, test, ""), seed)
+
+
+def split_benchmark(posts: int, val_posts: int, seed: int) -> tuple[Split, str]:
+    """HARRISON's: 5,000 posts drawn for test; validation is taken from the others.
+
+    Args:
+        posts: how many there are; of fewer than 50,000, a tenth is for test.
+        val_posts, seed: as for `split_shipped`.
+    """
+    test = min(BENCHMARK_TEST, posts // 10)
+    drawn = np.random.default_rng(seed).permutation(posts)[:test]
+    subsets = np.full(posts, "train")
+    subsets[drawn] = "test"
+    split, note = split_shipped(subsets, val_posts, seed)
+    if test < BENCHMARK_TEST:
+        note = f"{posts:,} images are few: {test:,} of them are for test. {note}".strip()
+    return split, note
+
+
+def _with_validation(names: np.ndarray, seed: int) -> tuple[Split, str]:
+    """A shipped split that has validation posts."""
+    split = {name: np.flatnonzero(names == name) for name in ("train", "val", "test")}
+    split |= {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
+    if len(split["test"]):
+        return split, ""
+    drawn = np.random.default_rng(seed).permutation(split["val"])
+    half = len(drawn) // 2
+    split |= {"val": np.sort(drawn[half:]), "test": np.sort(drawn[:half])}
+    note = f"no test posts were published: {half:,} of {len(drawn):,} validation posts are for test"
+    return split, note
+
+
 def split_shipped(subsets: Sequence[str], val_posts: int, seed: int) -> tuple[Split, str]:
     """The split that a data set came with, and validation posts taken from its training posts.
 
@@ -110,12 +162,15 @@ def split_shipped(subsets: Sequence[str], val_posts: int, seed: int) -> tuple[Sp
         seed: of the choice.
 
     Returns:
-        The split, and a sentence where `val_posts` was too many ("" otherwise).
+        The split, and a sentence where `val_posts` was too many ("" otherwise), or where validation
+        was shipped and test was not: its posts are halved then.
     """
     names = np.array(subsets)
     train = np.flatnonzero(names == "train")
     if not len(train):
         raise UserError("no training posts are left")
+    if "val" in names:
+        return _with_validation(names, seed)
     taken = min(val_posts, len(train) // 10)
     note = ""
     if taken < val_posts:

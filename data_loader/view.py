@@ -21,7 +21,9 @@ import numpy as np
 
 from data_loader.columns import Columns, disk_error, open_columns, write_columns
 from data_loader.features import read_image_names
+from data_loader.korean import join_korean
 from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
+from data_loader.sources import WITHOUT_USERS
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from utils.errors import UserError
 from utils.files import sha256, write_json
@@ -116,6 +118,16 @@ class View:
         """Words of the vocabulary besides the special ones, and words per training post."""
         known = len(self.vocabulary) - len(SPECIAL_WORDS)
         return known, float(self.subsets["train"].caption_length.mean())
+
+    @property
+    def has_users(self) -> bool:
+        """Whether it is known who wrote the posts; else all are of one made-up user."""
+        return self.settings.get("source") not in WITHOUT_USERS
+
+    def readable(self, words: Sequence[str]) -> str | None:
+        """The words as a person writes them, where they are pieces of words: Korean morphemes."""
+        pieces = self.settings.get("tokenizer") == "korean" and self.settings["task"] == "caption"
+        return join_korean(words) if pieces else None
 
     def describe(self, subset: Subset, row: int) -> dict[str, Any]:
         """What a row of predictions says of its post: id, user, image and references."""
@@ -310,9 +322,11 @@ def _open_vocabulary(path: Path, expected: str, remedy: str) -> Vocabulary:
 
 def _missing(root: Path, task: str, split: str, context: str) -> UserError:
     """Words for a view that is not there."""
-    command = f"{BUILD_COMMAND} --task {task} --context {context} --out {root}"
-    if split != "shipped":
-        command += f" --split {split}"
+    if split == "shipped":
+        command = "python -m scripts.build_dataset --source DATA_SET --input FOLDER"
+    else:
+        command = f"{BUILD_COMMAND} --split {split}"
+    command += f" --task {task} --context {context} --out {root}"
     if not root.is_dir():
         return UserError(f"no data root at {root}; make one: {command}")
     there = ", ".join(list_views(root)) or "none"

@@ -36,23 +36,27 @@ class Vocabulary:
             seen.add(word)
 
     @classmethod
-    def build(cls, counter: Mapping[str, int], size: int) -> "Vocabulary":
+    def build(
+        cls, counter: Mapping[str, int], size: int | None, min_count: int = 1
+    ) -> "Vocabulary":
         """Takes the most frequent words; equal counts go by the alphabet (code points).
 
         This is the released order: Python 2 sorted bytes, and UTF-8 sorts as its code points do.
 
         Args:
             counter: word -> occurrences in the training posts.
-            size: number of words to keep, the four special words included; at least 5.
+            size: number of words to keep, the four special words included; at least 5, or None to
+                keep all.
+            min_count: rarer words are left out.
         """
-        if size <= len(SPECIAL_WORDS):
+        if size is not None and size <= len(SPECIAL_WORDS):
             raise UserError(
                 f"--vocab_size {size} leaves no room for words: the {len(SPECIAL_WORDS)} special "
                 f"words are counted, so it must be at least {len(SPECIAL_WORDS) + 1}"
             )
         ranked = sorted(counter, key=lambda word: (-counter[word], word))
-        ordinary = [word for word in ranked if word not in SPECIAL_WORDS]
-        return cls([*SPECIAL_WORDS, *ordinary[: size - len(SPECIAL_WORDS)]])
+        ordinary = [w for w in ranked if w not in SPECIAL_WORDS and counter[w] >= min_count]
+        return cls([*SPECIAL_WORDS, *ordinary][:size])
 
     def __len__(self) -> int:
         return len(self.words)

@@ -2,9 +2,11 @@
 
     python -m scripts.build_dataset --source crawl --input posts.jsonl --task caption --out data
     python -m scripts.build_dataset --source instapic --input instapic/ --task hashtag --out data
+    python -m scripts.build_dataset --source kts --input kts/ --task caption --out korean
 
 A crawl is filtered as in section 3.1 of the paper, and every number is a flag. The published data
-sets keep their posts and their split. What was removed, and the statistics of the paper's Table 1,
+sets keep their posts and their split; those that do not say who wrote what have no user contexts
+(their view is TASK-shipped-none). What was removed, and the statistics of the paper's Table 1,
 are printed and kept in report.json.
 """
 

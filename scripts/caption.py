@@ -224,7 +224,8 @@ def write_captions(
     Unlike in evaluation, `_UNK` is never written: a reader cannot use it.
 
     Returns:
-        Objects with `image`, `prediction` and `log_probability` (None for separate tags).
+        Objects with `image`, `prediction` and `log_probability` (None for separate tags); `text`
+        too where the words are pieces: the sentence that they make.
     """
     from model.evaluation import decode_subset
 
@@ -239,10 +240,13 @@ def write_captions(
     return [
         {
             "image": str(pictures.paths[row]),
-            "prediction": join_words(spell(view, ids), view.settings["task"]),
+            "prediction": join_words(words, view.settings["task"]),
+            **({"text": text} if (text := view.readable(words)) is not None else {}),
             "log_probability": round(float(score), 4) if np.isfinite(score) else None,
         }
-        for row, ids, score in zip(*decoded, strict=True)
+        for row, words, score in zip(
+            decoded.rows, [spell(view, ids) for ids in decoded.ids], decoded.scores, strict=True
+        )
     ]
 
 
@@ -256,7 +260,7 @@ def print_captions(captions: list[dict], task: str) -> None:
     names = [Path(row["image"]).name for row in captions]
     width = max(map(len, names))
     for name, row in zip(names, captions, strict=True):
-        words = row["prediction"].split()
+        words = row.get("text", row["prediction"]).split()
         if task == "hashtag":
             words = [f"#{tag}" for tag in words]
         print(f"{name:{width}}  {' '.join(words) or '(no words)'}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The InstaPIC and YFCC data of the paper: where they went, and how to unpack a copy you have.
+# The public data sets: where they are to be had, and how to check and unpack a copy.
 #
 #   scripts/download_dataset.sh                                    says what can be used instead
 #   scripts/download_dataset.sh FILE_OR_URL SHA256 [FOLDER]        fetches, checks, unpacks
@@ -20,6 +20,16 @@ Use one of these instead:
   YFCC100M split    one folder with yfcc-caption-{train,test}.json, yfcc-hashtag-{train,test1,test2}.json:
                     python -m scripts.build_dataset --source yfcc --input FOLDER ...
   toy world         python -m scripts.make_toy_world --out toy
+The other data sets are to be had from their authors; no checksum is published, so look at them first:
+  kts               https://github.com/DGU-AI-LAB/Korean-Tourist-Spot-Dataset (git clone; folder kts)
+                    python -m scripts.build_dataset --source kts --input FOLDER ...
+  harrison          https://github.com/minstone/HARRISON-Dataset (both lists; images by its torrent)
+                    python -m scripts.build_dataset --source harrison --task hashtag --input FOLDER ...
+  flickr30k         https://shannon.cs.illinois.edu/DenotationGraph/ (a form; captions and images)
+                    split lists: https://github.com/VisionLearningGroup/caption-guided-saliency
+                    python -m scripts.build_dataset --source flickr30k --input FOLDER --splits LISTS ...
+  coco              https://cocodataset.org/#download (2014 images and annotations)
+                    python -m scripts.build_dataset --source coco --input FOLDER ...
 An archive that you have: scripts/download_dataset.sh FILE_OR_URL SHA256 [FOLDER]
 END
   exit 1

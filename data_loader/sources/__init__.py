@@ -6,8 +6,45 @@ in pieces of work, in the order of the input; a piece knows its `position`, the 
 """
 
 from types import ModuleType
+from typing import Literal
 
-from data_loader.sources import crawl, instapic, yfcc
+from data_loader.sources import (
+    coco,
+    crawl,
+    diya,
+    diya_crawl,
+    flickr30k,
+    harrison,
+    instapic,
+    kts,
+    yfcc,
+)
 
-SOURCES: dict[str, ModuleType] = {"crawl": crawl, "instapic": instapic, "yfcc": yfcc}
-SHIPPED = ("instapic", "yfcc")  # these bring their own split
+Source = Literal[
+    "crawl",
+    "instapic",
+    "yfcc",
+    "kts",
+    "diya",
+    "diya_crawl",
+    "harrison",
+    "flickr30k",
+    "coco",
+]
+SOURCES: dict[str, ModuleType] = {
+    "crawl": crawl,
+    "instapic": instapic,
+    "yfcc": yfcc,
+    "kts": kts,
+    "diya": diya,
+    "diya_crawl": diya_crawl,
+    "harrison": harrison,
+    "flickr30k": flickr30k,
+    "coco": coco,
+}
+SHIPPED = tuple(name for name in SOURCES if name != "crawl")  # their split is not ours to choose
+# Nobody knows who wrote these: all posts get one user, who is called as the source is, and no post
+# has a user context.
+WITHOUT_USERS = ("kts", "diya", "diya_crawl", "harrison", "flickr30k", "coco")
+# What a post of theirs must say, else it has both a text and hashtags.
+ONLY_TASK = {"harrison": "hashtag", "flickr30k": "caption", "coco": "caption"}

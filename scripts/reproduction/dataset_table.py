@@ -38,7 +38,7 @@ def measure(root: Path) -> dict[str, dict[str, float]]:
 def _unique(views: list) -> dict[str, int]:
     """Posts and users of both views, counted once; a view knows only those built before it."""
     for view in views:
-        both = view.report.get("both_tasks", {})
+        both = view.report.get("both_tasks") or {}
         if both.get("other_view"):
             return {name: both[name] for name in COUNTS}
     return {}

@@ -214,9 +214,13 @@ class OtherPosts:
     def draw(self, id_: str, row: dict[str, Any], rng: random.Random) -> tuple[Clue, ...]:
         """Draws up to three whose image can be read and is not the post's own.
 
+        Posts without users have none.
+
         Raises:
             UserError: the view does not have the post.
         """
+        if not self.view.has_users:
+            return ()
         user = row["user"]
         subset = self._subset_of(id_, user)
         train = self.view.subsets.get("train", subset)

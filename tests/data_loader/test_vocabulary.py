@@ -72,3 +72,11 @@ def test_a_file_that_is_no_vocabulary_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no vocabulary at .*none\.vocab"):
         Vocabulary.load(tmp_path / "none.vocab")
+
+
+def test_rare_words_are_left_out():
+    counter = {"sea": 3, "sun": 2, "fog": 1, "_UNK": 9}
+    words = Vocabulary.build(counter, None, min_count=2).words
+    assert words == [*SPECIAL, "sea", "sun"]
+    assert Vocabulary.build(counter, None).words[4:] == ["sea", "sun", "fog"]
+    assert Vocabulary.build(counter, 5, min_count=2).words[4:] == ["sea"]

@@ -1,0 +1,93 @@
+"""What Flickr30k and COCO share: images with several captions each, by different people.
+
+A training image is one post per caption. An image of another subset is one post: its target under
+teacher forcing is its first caption, its references are all of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from data_loader.posts import BadRecord, Problems, RawPost, clean_text, image_name
+
+CHUNK_IMAGES = 500
+
+
+class Image(NamedTuple):
+    """An image of a subset, and its captions as they were published."""
+
+    id: str
+    file: str
+    subset: str
+    captions: list[object]
+
+
+class Chunk(NamedTuple):
+    """Some images, and what could not be used of the files while they were read."""
+
+    images: list[Image]
+    position: int
+    problems: Problems
+
+
+def cut_images(images: Sequence[Image], problems: Problems, size: int) -> Iterator[Chunk]:
+    """Pieces of work; the first brings the problems of reading.
+
+    Args:
+        images: in the order of the input.
+        problems: of the files.
+        size: bytes of the files.
+    """
+    for start in range(0, max(1, len(images)), CHUNK_IMAGES):
+        part = list(images[start : start + CHUNK_IMAGES])
+        position = int(size * (start + len(part)) / max(1, len(images)))
+        yield Chunk(part, position, problems if start == 0 else Problems())
+
+
+def parse_images(chunk: Chunk, user: str) -> tuple[list[RawPost], Problems]:
+    """The posts of some images; captions that cannot be used are counted.
+
+    Args:
+        chunk: the images.
+        user: who all posts are said to be of.
+    """
+    posts, problems = [], Problems()
+    problems.merge(chunk.problems)
+    for image in chunk.images:
+        try:
+            posts += _posts(image, _texts(image, problems), user)
+        except BadRecord as error:
+            problems.add(str(error), f"image {image.id}")
+    return posts, problems
+
+
+def _texts(image: Image, problems: Problems) -> list[str]:
+    """The captions that say something."""
+    texts = []
+    for number, caption in enumerate(image.captions):
+        text = clean_text(caption, "caption").strip() if isinstance(caption, str) else ""
+        if text:
+            texts.append(text)
+        else:
+            problems.add("caption without words", f"image {image.id}, caption {number}")
+    if not texts:
+        raise BadRecord("image without captions")
+    return texts
+
+
+def _posts(image: Image, texts: list[str], user: str) -> list[RawPost]:
+    post = RawPost(
+        user=user,
+        post=image.id,
+        image=image_name(image.file),
+        created_at=None,
+        texts=(texts[0],),
+        tags=None,
+        subset=image.subset,
+        place=f"image {image.id}",
+    )
+    if image.subset != "train":
+        return [post._replace(references=tuple(texts))]
+    return [
+        post._replace(post=f"{image.id}#{number}", texts=(text,))
+        for number, text in enumerate(texts)
+    ]
