@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +13,7 @@ import numpy as np
 
 import eval
 import train
+from tests.shared_data import REPOSITORY
 from tests.small_world import MODEL, TRAINING, flags
 from utils import checkpoint
 from utils.reporting import Reporter
@@ -66,3 +69,28 @@ def assert_same_run(one: Path, other: Path) -> None:
     assert first["arrays"].keys() == second["arrays"].keys()
     for name, value in first["arrays"].items():
         np.testing.assert_array_equal(value, second["arrays"][name], err_msg=name)
+
+
+def command(module: str, *args: object) -> subprocess.Popen:
+    """Starts `python -m module` as a person does."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, args)],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_steps(run: Path, steps: int, process: subprocess.Popen) -> None:
+    """Until the log has a report from this step on."""
+    for _ in range(6000):
+        log = run / "log.jsonl"
+        records = log.read_text().splitlines()[:-1] if log.exists() else []
+        if any(json.loads(record)["step"] >= steps for record in records):
+            return
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    raise AssertionError("no report within a minute")

@@ -5,8 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -15,8 +13,16 @@ import pytest
 from data_loader.view import VOCABULARY
 from tests import small_world
 from tests.bigram import use_bigram
-from tests.runs import assert_same_run, interrupted_at, learnt, run_eval, run_train, train_flags
-from tests.shared_data import REPOSITORY
+from tests.runs import (
+    assert_same_run,
+    command,
+    interrupted_at,
+    learnt,
+    run_eval,
+    run_train,
+    train_flags,
+    wait_for_steps,
+)
 from tests.small_world import IMAGES, flags, make_view, make_world
 from utils import checkpoint
 from utils.errors import UserError
@@ -24,19 +30,6 @@ from utils.run_folder import RunFolder
 
 STEPS = 6  # per epoch: 37 usable posts in batches of 7
 EPOCHS = 3
-
-
-def command(module, *args):
-    """Starts `python -m module` as a person does."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, args)],
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -263,18 +256,6 @@ def test_towers_learn_and_predict_what_one_device_does(world, tmp_path):
     files = [tmp_path / name / "predictions-limit9.jsonl" for name in ("one", "two")]
     predictions = [file.read_text() for file in files]
     assert predictions[0] == predictions[1] and predictions[0].count("\n") == 9
-
-
-def wait_for_steps(run, steps, process):
-    """Until the log has a report from this step on."""
-    for _ in range(6000):
-        log = run / "log.jsonl"
-        records = log.read_text().splitlines()[:-1] if log.exists() else []
-        if any(json.loads(record)["step"] >= steps for record in records):
-            return
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-    raise AssertionError("no report within a minute")
 
 
 @pytest.mark.parametrize(
