@@ -14,6 +14,7 @@ from utils.files import write_text
 from utils.tables import Style, format_table
 
 FAILED, NOTHING = "failed", "-"
+THEIRS = "reported by the authors"  # in charts
 STYLES: dict[str, Style] = {"txt": "text", "md": "markdown", "tex": "latex"}
 
 
@@ -265,17 +266,15 @@ def _padded(numbers: Sequence[float]) -> list[str]:
 
 def chart_panels(table: Table, results: Results, reported: Numbers) -> dict:
     """What `utils.charts.draw_bars` shows of a table: a panel per metric and split."""
-    panels = {}
-    names = {source: _as_reported(table, source) for source in table.reported}
+    panels: dict[str, dict[str, dict[str, Bar]]] = {}
     for column in _columns(table, results, reported, table.charted or table.metrics):
         if column.context == table.context:
-            bars = _bars(table, column, results)
-            panels[column.heading] = {"measured": bars, **{name: {} for name in names.values()}}
-            panel = panels[column.heading]
-        elif column.reported:
+            panel = {"measured": _bars(table, column, results)}
+            panel |= {THEIRS: {}} if table.reported else {}
+            panels[column.heading] = panel
+        elif column.reported and column.reported.charted:  # right behind ours
             numbers = {row.label: _reported(row, column, reported) for row in table.lines}
-            there = {label: Bar(number) for label, number in numbers.items() if number is not None}
-            panel[names[column.reported]] |= there
+            panel[THEIRS] |= {name: Bar(n) for name, n in numbers.items() if n is not None}
     return panels
 
 
@@ -287,12 +286,6 @@ def _bars(table: Table, column: Column, results: Results) -> dict[str, Bar]:
         values = [value for value in values if math.isfinite(value)]
         bars |= {row.label: Bar(*summary(values))} if values else {}
     return bars
-
-
-def _as_reported(table: Table, source: Reported) -> str:
-    """In the chart: by the authors, and where, if there are several columns of theirs."""
-    several = len({other.heading for other in table.reported}) > 1
-    return f"reported: {source.heading}" if several else "reported by the authors"
 
 
 def write_results(

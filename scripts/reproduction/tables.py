@@ -36,12 +36,14 @@ class Reported(NamedTuple):
         heading: above the column.
         split: beside which split's columns it stands; None for every one.
         metrics: our name and its own of the metrics that are shown; by default all, by our names.
+        charted: whether the chart shows it.
     """
 
     source: str
     heading: str
     split: str | None = None
     metrics: tuple[tuple[str, str], ...] = ()
+    charted: bool = True
 
     def named(self, metric: str) -> str | None:
         """What it calls a metric; None for one that is not shown."""

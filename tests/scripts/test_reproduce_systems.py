@@ -2,9 +2,7 @@
 
 import csv
 import dataclasses
-import itertools
 import json
-import math
 import re
 from pathlib import Path
 
@@ -12,13 +10,11 @@ import numpy as np
 import pytest
 
 from configuration import PRESETS, parse_config
-from data_loader.corpus import CorpusOptions, build_corpus, open_corpus
 from data_loader.feature_writer import write_features
 from data_loader.view import open_view, write_view
-from data_loader.vocabulary import EOS, SPECIAL_WORDS, Vocabulary
+from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from scripts import reproduce
 from scripts.reproduction import beaten, networks, prepare, smoke, smoke_sizes
-from scripts.reproduction.characters import score_characters
 from scripts.reproduction.networks import Features
 from scripts.reproduction.options import Options
 from scripts.reproduction.plan import Run, make_job, runs_of
@@ -56,15 +52,6 @@ def without_users(posts: int, seed: int) -> dict:
     no_words = {"context_ids": np.zeros((posts, 0), np.int32), "context_length": nobody}
     image = small_world.image_names(np.arange(posts) % small_world.IMAGES)
     return columns | no_words | {"user": nobody, "image": image}
-
-
-def make_stories(root: Path) -> Path:
-    text = root.parent / "text"
-    text.mkdir()
-    for number in range(9):
-        (text / f"{number}.txt").write_text("abcab " * (number + 2))
-    build_corpus(CorpusOptions(text, root / "stories", val_share=0.2, test_share=0.3))
-    return text
 
 
 @pytest.mark.parametrize("system", RELATED)
@@ -162,15 +149,6 @@ def test_dry_run_prints_every_step(system, tmp_path, capsys):
         assert "--weights" not in extracted["pixels"]
     assert all("random" in line for name, line in extracted.items() if name != "pixels")
     assert not options.out.exists()
-
-
-def test_a_text_of_ones_own_is_not_made_up(tmp_path, capsys):
-    text = tmp_path / "tales.txt"
-    options = Options(system="hashtag-story", table="stories", smoke=True, dry_run=True, text=text)
-    reproduce.reproduce(options, FakeProcesses())
-    first, *others = capsys.readouterr().out.splitlines()
-    assert f"scripts.build_corpus --input {text} " in first
-    assert [line.split()[2] for line in others] == ["train", "eval", "eval"] * 2
 
 
 @pytest.mark.parametrize(
@@ -319,29 +297,6 @@ def test_the_prior_of_texts_is_the_most_frequent_word_of_each_place(tmp_path):
     assert 0 < measured["Bleu_1_sentence"] < 1 and measured["posts"] == small_world.POSTS["test"]
 
 
-def test_counted_characters_against_a_plain_loop(tmp_path):
-    root = tmp_path / "data"
-    root.mkdir()
-    make_stories(root)
-    found = measure_priors([STORY.tables["stories"]], root, root / "stories")
-    corpus = open_corpus(root / "stories")
-    train, test = (corpus.subsets[name].ids.tolist() for name in ("train", "test"))
-    known, bits = len(corpus.vocabulary), 0.0
-    for before, after in itertools.pairwise(test):
-        pairs = list(itertools.pairwise(train))
-        followed = sum(one == before for one, _ in pairs)
-        bits -= math.log2((pairs.count((before, after)) + 1) / (followed + known))
-    measured = found["story", "characters-2", "shipped", "none"].metrics[0]
-    assert measured["bits_per_character"] == pytest.approx(bits / (len(test) - 1))
-    assert measured["perplexity"] == pytest.approx(2 ** measured["bits_per_character"])
-    single = found["story", "characters-1", "shipped", "none"].metrics[0]
-    counts = [train.count(one) + 1 for one in test]
-    mean = -sum(math.log2(n / (len(train) + known)) for n in counts) / len(test)
-    assert single["bits_per_character"] == pytest.approx(mean)
-    assert single["val_perplexity"] != single["perplexity"]
-    assert EOS in test and score_characters(corpus, 1) == single
-
-
 def test_trained_rows_must_beat_every_prior():
     table = KOREAN.tables["hashtags"]
 
@@ -355,18 +310,6 @@ def test_trained_rows_must_beat_every_prior():
         text, held = beaten.check_priors([table], priors | at("diya-resnet", *values))
         assert not held and " NO" in text
     assert beaten.check_priors([table], priors) == (f"{beaten.TITLE}: nothing was trained", True)
-
-
-def test_of_perplexity_less_is_better():
-    table = STORY.tables["stories"]
-    runs = {"char-rnn": 4.0, "characters-1": 9.0, "characters-2": 5.0, "char-rnn-slides": 6.0}
-    results = {
-        ("story", name, "shipped", "none"): Measured([{"perplexity": value}])
-        for name, value in runs.items()
-    }
-    text, held = beaten.check_priors([table], results)
-    verdicts = [line.split()[-1] for line in text.splitlines() if "char-rnn" in line]
-    assert not held and verdicts == ["yes", "NO"]
 
 
 def test_reported_numbers_are_what_the_files_say():
