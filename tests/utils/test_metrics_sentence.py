@@ -56,6 +56,13 @@ def test_nltk_and_rouge_agree(case):
             assert [found[name] for name in names] == pytest.approx(expected["rouge_l"], abs=1e-7)
 
 
+def test_nltks_own_example():
+    case = json.loads((GOLDEN.parent / "small_cases.json").read_text(encoding="utf-8"))["nltk"]
+    references = [text.split() for text in case["references"]]
+    bleu = sentence_bleu(case["hypothesis1"].split(), references, 4)[3]
+    assert str(bleu).startswith(case["expected"]["sentence_bleu_prefix"])
+
+
 def test_the_goldens_reach_every_branch():
     scores = [case["bleu"] for case in CASES]
     assert any(bleu[0] == 0 for bleu in scores) and any(bleu[3] > 0 for bleu in scores)
