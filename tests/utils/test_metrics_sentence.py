@@ -112,6 +112,10 @@ def test_several_references():
     assert scores["ROUGE_L_recall"] == max(rouge_l(words, one).recall for one in references)
 
 
+def test_a_word_counts_as_often_as_in_one_reference():
+    assert sentence_bleu(["a", "a"], [["a", "b"], ["c", "a"]], 1) == [1 / 2]
+
+
 def test_nothing_is_a_score_of_zero_and_no_truth_is_left_out():
     predictions = [["a"], [], ["a", "b"], []]
     references = [[["a"]], [["a"]], [[], []], [[]]]
@@ -123,4 +127,4 @@ def test_nothing_is_a_score_of_zero_and_no_truth_is_left_out():
         "2 of 4 rows have references without words and are left out of the means over sentences"
     ]
     assert set(sentence_details([["a"]], [[[]]]).corpus.values()) == {0.0}
-    assert sentence_bleu(["a"], [[], ["a"]], 1) == [1.0]
+    assert sentence_bleu(["a"], [[], ["a", "b", "c"]], 1) == pytest.approx([math.exp(-2)])
