@@ -71,7 +71,9 @@ def test_every_worker_answers_three_questions_on_every_picture(world, capsys):
             post = asked[0]["post"]
             judges[post] += 1
             (shown,) = {json.dumps(question["shown"]) for question in three}
-            assert json.loads(shown)["tags"] == rows[post]["prediction"].split()
+            assert json.loads(shown)["tags"] == list(
+                dict.fromkeys(rows[post]["prediction"].split())
+            )
             assert json.loads(shown)["text"] in (f"{post} went out", f"{post} came\nhome")
             assert [said["text"] for said in three[0]["texts"]] == ["Yes", "No"]
     assert set(judges.values()) == {WORKERS} and len(judges) == POSTS
@@ -98,6 +100,13 @@ def test_chance_is_the_seeds_and_no_name_gets_out(world):
         if path.parts[0] != "secret":
             for name in (RUNS[0], str(world), "predictions", "anna.jpg"):
                 assert name.encode() not in data
+
+
+def test_the_seed_alone_does_not_say_what_was_drawn(world):
+    """Of the seed and of texts that workers do not have, as in the other form."""
+    before = pages_of(rate(world, "a"))
+    write_stories(world, [story_of(row, stories=["new"]) for row in read_rows(world / RUNS[0])])
+    assert before[0]["study"] != pages_of(rate(world, "b"))[0]["study"]
 
 
 def test_posts_that_cannot_be_asked_about_are_counted(world, capsys):
