@@ -71,7 +71,7 @@ def plan_ratings(posts: int, asks: int, judges: int, rng: random.Random) -> list
     sheets = []
     for _ in range(judges):
         order = rng.sample(range(posts), posts)
-        sheets.append([Item(next(ids), post, ask, 1) for ask in range(asks) for post in order])
+        sheets.append([Item(next(ids), post, ask, 1) for post in order for ask in range(asks)])
     return sheets
 
 
