@@ -115,7 +115,7 @@ class TrainConfig:
     init_from: Path | None = None
     """A TensorFlow 1 checkpoint of the released code, to start from its weights."""
     word_vectors: Path | None = None
-    """Word vectors in fastText's text format, to start the embedding from."""
+    """Word vectors in fastText's text format (.vec, also .gz), to start the embedding from."""
     select_by: Literal["loss", "score"] = "loss"
     """What the best checkpoint is best in: validation loss, or BLEU-1 (hashtags: F1) of captions
     written for the validation posts."""
@@ -321,6 +321,11 @@ def check(config: Config) -> None:
         raise UserError("--init_from brings the released code's weights: give --spec released too")
     if model.reads == "text" and train.select_by == "score":
         raise UserError("--select_by score compares captions: this model writes none")
+    if train.word_vectors and not model.embedding:
+        have = ", ".join(name for name, preset in PRESETS.items() if preset.model.embedding)
+        raise UserError(f"--word_vectors starts a single embedding of words; methods: {have}")
+    if train.select_by == "score" and model.reads == "text":
+        raise UserError("--select_by score is for captions of posts; text has a loss alone")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 

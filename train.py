@@ -7,7 +7,8 @@ stopped. Ctrl-C saves first.
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,11 @@ from data_loader.corpus import Corpus, open_corpus
 from data_loader.identity import features_identity, training_identity
 from data_loader.pipeline import Posts, distribute, open_posts, steps_per_epoch
 from data_loader.view import View, open_view
+from data_loader.vocabulary import SPECIAL_WORDS
 from data_loader.windows import Windows, open_windows
+from data_loader.word_vectors import read_word_vectors
+from data_loader.written import count_written
+from model.decoding_options import DecodingOptions
 from utils.checkpoint import list_checkpoints
 from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
@@ -36,9 +41,12 @@ MAY_CHANGE = (
     "train.keep_checkpoints",
     "train.checkpoint_every",
     "train.report_every",
+    "train.patience",
 )
 # What workers must not differ in: settings and data, wherever each of them finds its data.
 IN_COMMON = ("model", "train", "vocabulary_sha256", "training_posts", "features")
+Initial = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+"""Makes a run's first weights from those that its seed gives."""
 
 
 class Data(NamedTuple):
@@ -60,13 +68,15 @@ def main() -> None:
     strategy = make_strategy(config.train.num_gpus, config.train.virtual_towers, config.train.fast)
     print_settings(config, data)
     print(f"replicas: {strategy.num_replicas_in_sync}")
-    initial = read_initial(config)
+    initial = read_initial(config, data)
     settings = run_settings(config, data)
     with one_line_for_a_lost_worker(), open_run(config, settings, data, strategy) as run:
         trainer = make_trainer(config, settings, data, strategy, run, initial)
         with contextlib.closing(trainer.sink):
             ended = trainer.run()
     print(f"{'trained to' if ended else 'saved at'} step {trainer.step}: {config.run_dir}")
+    if trainer.out_of_patience:
+        print(f"--patience {config.train.patience}: no better checkpoint in so many epochs")
     if not ended:
         raise KeyboardInterrupt
 
@@ -124,16 +134,31 @@ def print_settings(config: Config, data: Data) -> None:
         print(f"{posts.subset.name}: {len(posts):,} {posts.unit}{left_out}")
 
 
-def read_initial(config: Config) -> dict[str, np.ndarray] | None:
-    """The released weights that a new run starts from, where some were given."""
-    if config.train.init_from is None or list_checkpoints(config.run_dir):
+def read_initial(config: Config, data: Data) -> Initial | None:
+    """What a new run starts from instead of its own random values, where something was given."""
+    train = config.train
+    if list_checkpoints(config.run_dir):
         return None
+    if train.init_from is not None:
+        return read_released(train.init_from)
+    if train.word_vectors is not None:
+        words = data.source.vocabulary.words
+        found = read_word_vectors(train.word_vectors, words, config.model.word_dim)
+        print(found.coverage(len(words) - len(SPECIAL_WORDS)))
+        table = config.model.embedding
+        return lambda values: {**values, table: found.put_into(values[table])}
+    return None
+
+
+def read_released(path: Path) -> Initial:
+    """The weights of the released code's checkpoint, which are all that its model has."""
     from model.released import read_released_checkpoint
 
     try:
-        return read_released_checkpoint(str(config.train.init_from))
+        weights = read_released_checkpoint(str(path))
     except ValueError as error:
-        raise UserError(f"--init_from {config.train.init_from}: {error}") from None
+        raise UserError(f"--init_from {path}: {error}") from None
+    return lambda values: weights
 
 
 def run_settings(config: Config, data: Data) -> dict:
@@ -201,7 +226,18 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
         posts=len(training),
         global_batch=batch,
         steps_per_epoch=steps_per_epoch(len(training), batch),
+        judge=make_judge(config, data) if validation else None,
     )
+
+
+def make_judge(config: Config, data: Data):
+    """Scores what is written for the validation posts, where that chooses the checkpoint."""
+    from model.selection import Judge
+
+    if config.train.select_by == "loss":
+        return None
+    tags = DecodingOptions().separate_tags(config.model, *data.source.tag_counts())
+    return Judge(functools.partial(count_written, data.source, data.validation.subset), tags)
 
 
 def _listed(section: dict) -> str:

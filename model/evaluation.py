@@ -1,7 +1,7 @@
 """Runs a captioner over a subset: teacher-forced scores and decoded captions, every post once."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +95,8 @@ def teacher_forced_posts(
     def replica(batch):
         return batch["row"], *sums_by_post(captioner.forward(batch), tf.size(batch["row"]))
 
-    return Forced(*_run_all(strategy, replica, batches))
+    step = _compile(strategy, replica, batches.element_spec)
+    return Forced(*_joined(_local(strategy, step(batch)) for batch in batches))
 
 
 def decode_subset(
@@ -105,12 +106,33 @@ def decode_subset(
     separate_tags: int | None = None,
     **options,
 ) -> Decoded:
-    """Decodes every post of the batches; no replica waits for another within a batch.
+    """Decodes every post of the batches, as `make_decoder` says.
 
     Args:
         strategy: where replicas run.
         captioner: the model.
         batches: a distributed data set or anything that yields its batches.
+        separate_tags, options: see `make_decoder`.
+    """
+    decode = make_decoder(strategy, captioner, batches.element_spec, separate_tags, **options)
+    return Decoded(*_joined(decode(batch) for batch in batches))
+
+
+def make_decoder(
+    strategy: tf.distribute.Strategy,
+    captioner: Captioner,
+    batch_spec,
+    separate_tags: int | None = None,
+    **options,
+) -> Callable[..., Decoded]:
+    """Compiles `decode(batch)`, for the posts of all replicas of this process.
+
+    No replica waits for another within a batch.
+
+    Args:
+        strategy: where replicas run.
+        captioner: the model.
+        batch_spec: `element_spec` of the distributed data set.
         separate_tags: predict this many most probable words instead of a sequence.
         options: of `decode`.
     """
@@ -122,18 +144,25 @@ def decode_subset(
         hypotheses = decode(captioner, batch, **options)
         return batch["row"], hypotheses.ids[:, 0], hypotheses.scores[:, 0]
 
-    rows, ids, scores = _run_all(strategy, replica, batches)
-    return Decoded(rows, _without_end(ids), scores)
+    step = _compile(strategy, replica, batch_spec)
+
+    def decode_batch(batch) -> Decoded:
+        rows, ids, scores = _local(strategy, step(batch))
+        return Decoded(rows, _without_end(ids), scores)
+
+    return decode_batch
 
 
-def _run_all(strategy: tf.distribute.Strategy, replica, batches: Iterable) -> list[np.ndarray]:
-    """Runs `replica` on every batch; its outputs [B, ...] of all batches and replicas, joined."""
-
-    @tf.function(input_signature=[batches.element_spec])
+def _compile(strategy: tf.distribute.Strategy, replica: Callable, batch_spec) -> Callable:
+    @tf.function(input_signature=[batch_spec])
     def step(batch):
         return strategy.run(replica, args=(batch,))
 
-    parts = [_local(strategy, step(batch)) for batch in batches]
+    return step
+
+
+def _joined(parts: Iterable[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """The columns [B, ...] of all batches, one after the other."""
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 

@@ -8,6 +8,7 @@ from model.build import build_captioner
 from model.captioner import Captioner
 from model.configs import ModelConfig
 from model.optimizer import OPTIMIZERS, Optimizer
+from model.selection import Best
 from model.trainer import Progress
 from utils import checkpoint
 from utils.errors import UserError
@@ -90,11 +91,10 @@ def _check_optimizer(found: Collection[str], optimizer: Optimizer, run_dir: Path
 
 def _progress(step: int, state: Mapping[str, Any]) -> Progress:
     """What `Trainer` has put into a checkpoint's state."""
-    best = state["best_loss"]
     return Progress(
         step=step,
         epoch=state["epoch"],
-        best_loss=float("inf") if best is None else best,
+        best=Best.from_state(state),
         recent_losses=tuple(state["recent_losses"]),
         global_batch=state["global_batch"],
     )

@@ -49,7 +49,7 @@ def start(
     sizes: Mapping[str, int],
     make_feed: Callable[[int | None], Feed],
     run: RunFolder | None,
-    initial: Mapping[str, np.ndarray] | None,
+    initial: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None,
     common: Mapping[str, Any],
 ) -> Trainer:
     """A trainer that goes on from the newest checkpoint, or begins.
@@ -60,7 +60,7 @@ def start(
         sizes: `vocab_size` and `image_dim`.
         make_feed: from the global batch of the run so far (None for a new run).
         run: the run folder, in the process that owns it.
-        initial: the weights that a new run begins with, by parameter name.
+        initial: makes the weights that a new run begins with from those that its seed gives.
         common: JSON values that all workers must have the same of, by name.
 
     Raises:
@@ -117,11 +117,9 @@ def _restore(
     return progress
 
 
-def _initialise(
-    settings: RunSettings, captioner: Captioner, initial: Mapping[str, np.ndarray]
-) -> None:
+def _initialise(settings: RunSettings, captioner: Captioner, initial: Callable) -> None:
     try:
-        captioner.parameters.assign(initial)
+        captioner.parameters.assign(initial(captioner.parameters.values()))
     except ValueError as error:
         raise UserError(f"--init_from {settings.train.init_from}: {error}") from None
 

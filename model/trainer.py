@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from model.captioner import Captioner
-from model.evaluation import teacher_forced_scores
+from model.evaluation import make_decoder, teacher_forced_scores
 from model.optimizer import Optimizer, learning_rate
+from model.selection import Best, Judge
 from model.training import StepOptions, make_train_step, make_validation_step
 from utils.interrupts import StopRequest
 from utils.reporting import require_finite
@@ -30,6 +31,7 @@ class Settings(Protocol):
     decay_every: int
     checkpoint_every: int
     report_every: int
+    patience: int | None
 
 
 class Feed(NamedTuple):
@@ -41,6 +43,8 @@ class Feed(NamedTuple):
         posts: training posts, at least 1; each is seen once per epoch.
         global_batch: posts per step over all replicas; an epoch's last step may have fewer.
         steps_per_epoch: steps that see every post once.
+        judge: scores captions for the validation posts, which then decides what is best; None
+            where the validation loss decides.
     """
 
     training: Callable[[int, int], Iterable]
@@ -48,6 +52,7 @@ class Feed(NamedTuple):
     posts: int
     global_batch: int
     steps_per_epoch: int
+    judge: Judge | None = None
 
     def posts_at(self, step: int) -> int:
         """Posts of a step, which counts from 0 over all epochs."""
@@ -62,14 +67,14 @@ class Progress(NamedTuple):
         step: steps done.
         epoch: the epoch, counted from 0, in which the run goes on. It ends with its validation, so
             that all of its steps may be done already.
-        best_loss: lowest validation loss so far.
+        best: validation so far.
         recent_losses: of the steps since the last report; the next one is about them too.
         global_batch: of the steps done; None before the first.
     """
 
     step: int = 0
     epoch: int = 0
-    best_loss: float = float("inf")
+    best: Best = Best()
     recent_losses: tuple[float, ...] = ()
     global_batch: int | None = None
 
@@ -118,7 +123,7 @@ class Trainer:
     ):
         self.strategy, self.captioner, self.optimizer = strategy, captioner, optimizer
         self.feed, self.sink, self.settings, self.options = feed, sink, settings, options
-        self.step, self.best_loss = progress.step, progress.best_loss
+        self.step, self.best = progress.step, progress.best
         self._first_epoch = progress.epoch
         self._workers = workers or Workers(strategy)
         self._compiled: dict[Callable, Callable] = {}
@@ -126,18 +131,28 @@ class Trainer:
         self._recent = list(progress.recent_losses)  # losses since the last report
         self._seen, self._since = 0, time.monotonic()  # posts since the last report, its time
 
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether so many epochs brought nothing better that the run ends."""
+        patience = self.settings.patience
+        return patience is not None and self.best.waited >= patience
+
     def run(self) -> bool:
-        """Trains until the last epoch ends or a stop is asked for; returns whether it ended.
+        """Trains until the last epoch ends, patience does, or a stop is asked for.
+
+        Returns whether it ended; a run that is out of patience trains no further.
 
         Raises:
             TrainingError: a loss was not finite; the message says where.
         """
         with StopRequest() as stop:
             for epoch in range(self._first_epoch, self.settings.epochs):
+                if self.out_of_patience:
+                    break
                 if not self._run_epoch(epoch, stop) or not self._finish_epoch(epoch, stop):
                     return False
                 if self._workers.agree(stop.asked):
-                    return epoch + 1 == self.settings.epochs
+                    return epoch + 1 == self.settings.epochs or self.out_of_patience
         return True
 
     def _run_epoch(self, epoch: int, stop: StopRequest) -> bool:
@@ -179,8 +194,7 @@ class Trainer:
                 self._save(epoch, best=False)
                 return False
             require_finite(self.step, epoch + 1, {"validation loss": scores["loss"]})
-            best = scores["loss"] < self.best_loss
-            self.best_loss = min(scores["loss"], self.best_loss)
+            self.best, best = self.best.after(scores)
             values = {f"val_{name}": value for name, value in scores.items()}
             self.sink.report(self.step, epoch + 1, **values)
         self._save(epoch + 1, best)
@@ -192,7 +206,20 @@ class Trainer:
         step = self._compile(self._make_validation_step, batches.element_spec)
         until_stop = itertools.takewhile(lambda _: not self._workers.agree(stop.asked), batches)
         scores = teacher_forced_scores(self.strategy, self.captioner, until_stop, step)
+        if self.feed.judge is not None:
+            scores["score"] = self._score(self.feed.judge, stop)
         return None if self._workers.agree(stop.asked) else scores
+
+    def _score(self, judge: Judge, stop: StopRequest) -> float:
+        """Writes captions for the validation posts, greedily; of some of them after a stop."""
+        batches = self.feed.validation()
+        decode = self._compile(self._make_decoder, batches.element_spec)
+        counts = np.zeros(2)
+        for batch in itertools.takewhile(lambda _: not self._workers.agree(stop.asked), batches):
+            decoded = decode(batch)
+            counts += judge.count(decoded.rows, decoded.ids)
+        part, whole = self._workers.total(counts)
+        return float(part / whole) if whole else 0.0
 
     def _compile(self, make: Callable, *args) -> Callable:
         """A step is compiled once and serves every epoch."""
@@ -207,6 +234,10 @@ class Trainer:
 
     def _make_validation_step(self, batch_spec) -> Callable:
         return make_validation_step(self.strategy, self.captioner, batch_spec)
+
+    def _make_decoder(self, batch_spec) -> Callable:
+        tags = self.feed.judge.separate_tags
+        return make_decoder(self.strategy, self.captioner, batch_spec, tags)
 
     def _rate(self, epoch: int) -> float:
         s = self.settings
@@ -236,7 +267,7 @@ class Trainer:
         self._look_at_losses(epoch)  # weights after a bad loss are never saved
         state = {
             "epoch": epoch,
-            "best_loss": self.best_loss if np.isfinite(self.best_loss) else None,
+            **self.best.to_state(),
             "recent_losses": self._recent,
             "global_batch": self.feed.global_batch,
         }

@@ -18,7 +18,7 @@ from tests.small_world import make_view, make_world
 from utils.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
-SETTINGS = {"precision": "float64", "report_every": 2}
+SETTINGS = {"precision": "float64", "report_every": 2, "select_by": "score"}
 
 
 @pytest.fixture

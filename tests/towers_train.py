@@ -15,7 +15,7 @@ def main(world: Path, runs: Path) -> None:
     """Equal global batches: 6 on one device, 3 on each of two towers."""
     for patch in use_bigram():
         patch.start()
-    settings = {"precision": "float64", "epochs": 2, "task": "hashtag"}
+    settings = {"precision": "float64", "epochs": 2, "task": "hashtag", "select_by": "score"}
     run_train(world, runs / "two", batch_size=3, virtual_towers=2, **settings)
     run_train(world, runs / "one", batch_size=6, **settings)
     try:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from utils.devices import is_one_of_several_workers
 from utils.errors import UserError
 
@@ -24,6 +26,7 @@ class Workers:
 
     def __init__(self, strategy: "tf.distribute.Strategy"):
         self._several = is_one_of_several_workers()
+        self._strategy = strategy
         self._gather = _make_gather(strategy) if self._several else None
         self._asked: collections.deque[tf.Tensor] = collections.deque()
 
@@ -43,6 +46,13 @@ class Workers:
         table = self._gather([float(value) for value in values.values()]).numpy()
         columns = zip(values, table.T, strict=True)
         return [name for name, column in columns if (column != column[0]).any()]
+
+    def total(self, values: Sequence[float]) -> np.ndarray:
+        """The sums of the workers' values [N], float64; the same numbers in all of them."""
+        if not self._several:
+            return np.asarray(values, np.float64)
+        replicas = len(self._strategy.extended.worker_devices)  # each of them gives the values
+        return self._gather([value / replicas for value in values]).numpy().sum(0)
 
     def agree(self, stop: bool) -> bool:
         """Whether a worker wants to stop; the same answer for all, two questions later.

@@ -108,6 +108,7 @@ class ShowTellConfig(Method):
     word_slots: int = 16
     """Longest caption, with the symbol that begins it."""
     image_layer = "pool5"
+    embedding = "W_e"
 
     def check(self) -> None:
         """See `Method.check`."""
@@ -130,6 +131,7 @@ class AttendTellConfig(Method):
     word_slots: int = 16
     """Longest caption, with the symbol that begins it."""
     image_layer = "res5c"
+    embedding = "W_e"
 
     def check(self) -> None:
         """See `Method.check`."""

@@ -26,6 +26,7 @@ class SoftAttentionConfig(Method):
     word_slots: int = 12
     """Most tags, with the symbol that begins them."""
     image_layer = "mixed10"
+    embedding = "W_e"
 
     def check(self) -> None:
         """See `Method.check`."""
@@ -49,6 +50,7 @@ class ShowTellCNNConfig(Method):
     word_slots: int = 20
     """Most tags, with the symbol that begins them."""
     image_layer = "pool5"
+    embedding = "W_e"
 
     def check(self) -> None:
         """See `Method.check`."""

@@ -30,6 +30,7 @@ class ShowAttendConfig(Method):
     word_slots: int = 31
     """Longest caption, with the symbol that begins it."""
     image_layer = "res4"
+    embedding = "W_e"
 
     def check(self) -> None:
         """See `Method.check`."""

@@ -28,6 +28,8 @@ class Method:
         spec: which batches and which loss: `released` follows the authors' code.
         reads: `posts` of a view, or running `text` of a corpus.
         learns: False for a method that only searches.
+        embedding: the parameter that is the one embedding of words, `word_dim` wide, and can start
+            from word vectors; None for a method with several or without.
         word_query: False for separate tag generation, which writes no sequence.
         tags_per_post: then, how many tags are predicted; None for the training posts' mean.
     """
@@ -38,6 +40,7 @@ class Method:
     spec: str = "paper"
     reads: str = "posts"
     learns: bool = True
+    embedding: str | None = None
     word_query: bool = True
     tags_per_post: int | None = None
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from configuration import find_preset
 from model.configs import CSMNConfig
-from scripts.benchmark.made_up import IMAGE_DIM, make_posts
+from scripts.benchmark.made_up import image_dim, make_posts
 from scripts.benchmark.model_options import ModelOptions
 from scripts.benchmark.rates import Products, in_turns, peak_memory_gb
 from scripts.benchmark.train import signature
@@ -58,7 +58,10 @@ def measure(options: Decode) -> dict[str, float | int]:
     sizes = options.sizes()
     with make_strategy(options.num_gpus).scope():
         captioner = build_captioner(
-            sizes.model, sizes.vocabulary, IMAGE_DIM, precision=options.precision
+            sizes.model,
+            sizes.vocabulary,
+            image_dim(sizes.model.image_layer),
+            precision=options.precision,
         )
     posts = make_posts(sizes)
     batch = tf.nest.map_structure(tf.constant, posts)

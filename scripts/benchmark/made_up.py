@@ -5,11 +5,22 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from configuration import PRESETS, find_preset
-from model.configs import IMAGE_SLOTS, CSMNConfig, ModelConfig
+from model.configs import (
+    IMAGE_SLOTS,
+    AttendTellConfig,
+    CSMNConfig,
+    ModelConfig,
+    Seq2SeqConfig,
+    ShowAttendConfig,
+    ShowTellConfig,
+)
 from utils.checks import check_range
 from utils.errors import UserError
 
-IMAGE_DIM = 2048
+# Methods whose products are written down (`products.py`).
+COUNTED = (CSMNConfig, Seq2SeqConfig, ShowTellConfig, AttendTellConfig, ShowAttendConfig)
+IMAGE_DIMS = {"none": 1, "res4": 1024}  # as `data_loader.pipeline` has it without an image
+IMAGE_DIM = 2048  # of all other layers
 WORDS = 8.55  # of a caption, on average (Table 1)
 SHORTEST, LONGEST = 3, 15
 FIRST_WORD = 4  # after the special ones
@@ -73,15 +84,16 @@ def _default(given: int | None, usual: int) -> int:
 
 
 def check_method(preset: str, spec: str | None) -> None:
-    """Refuses a method that learns nothing, and a form that it does not have.
+    """Refuses a method whose work is not written down, and a form that it does not have.
 
     Raises:
         UserError: names the flag.
     """
     model = find_preset(preset).model
-    if not model.learns:
-        learning = ", ".join(name for name, config in PRESETS.items() if config.model.learns)
-        raise UserError(f"--preset {preset} learns nothing; choose one of: {learning}")
+    if not isinstance(model, COUNTED):
+        timed = ", ".join(n for n, config in PRESETS.items() if isinstance(config.model, COUNTED))
+        problem = "is not timed here" if model.learns else "learns nothing"
+        raise UserError(f"--preset {preset} {problem}; choose one of: {timed}")
     if spec and not isinstance(model, CSMNConfig):
         raise UserError(f"--spec {spec} belongs to CSMN; --preset is {preset}")
 
@@ -103,9 +115,8 @@ def make_posts(sizes: Sizes, seed: int = 0) -> dict[str, np.ndarray]:
     length = np.clip(random.poisson(WORDS, posts), SHORTEST, min(LONGEST, width)).astype(np.int32)
     chance = word_frequencies(sizes.vocabulary - FIRST_WORD)
     caption = random.choice(len(chance), (posts, width), p=chance).astype(np.int32) + FIRST_WORD
-    # As `data_loader.pipeline` has it where a model reads no image.
-    dim = IMAGE_DIM if slots else 1
-    image = np.abs(random.standard_normal((posts, slots, dim), np.float32))
+    shape = (posts, slots, image_dim(model.image_layer))
+    image = np.abs(random.standard_normal(shape, np.float32))
     return {
         "image": image,
         "context": _contexts(random, chance, posts, model.context_words),
@@ -114,6 +125,11 @@ def make_posts(sizes: Sizes, seed: int = 0) -> dict[str, np.ndarray]:
         "caption_length": length,
         "row": np.arange(posts, dtype=np.int32),
     }
+
+
+def image_dim(layer: str) -> int:
+    """Width of a layer's features."""
+    return IMAGE_DIMS.get(layer, IMAGE_DIM)
 
 
 def word_frequencies(words: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from data_loader.features import read_image_names
 from data_loader.view import write_view
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from model.configs import IMAGE_SLOTS
-from scripts.benchmark.made_up import FIRST_WORD, IMAGE_DIM, Sizes, make_posts
+from scripts.benchmark.made_up import FIRST_WORD, Sizes, image_dim, make_posts
 
 DISTINCT_POSTS, DISTINCT_IMAGES = 400, 64  # made, and then repeated
 POSTS_PER_USER = 100
@@ -71,8 +71,9 @@ def _columns(sizes: Sizes, posts: int, images: int) -> dict:
 def _write_images(root: Path, layer: str) -> None:
     names, slots = read_image_names(root), IMAGE_SLOTS[layer]
     random = np.random.default_rng(0)
-    made = random.random((DISTINCT_IMAGES, slots, IMAGE_DIM), np.float32).astype(np.float16)
-    description = {"extractor": "made_up", "layer": layer, "slots": slots, "dim": IMAGE_DIM}
+    dim = image_dim(layer)
+    made = random.random((DISTINCT_IMAGES, slots, dim), np.float32).astype(np.float16)
+    description = {"extractor": "made_up", "layer": layer, "slots": slots, "dim": dim}
     with FeatureWriter(root, description, names) as writer:
         for row in range(len(names)):
             writer.write(row, made[row % DISTINCT_IMAGES])

@@ -17,6 +17,7 @@ from model.csmn import CSMN
 from model.lstm import LSTM
 from model.memory import MemoryCNN, SingleSlot, WeightedSum
 from model.seq2seq import Seq2Seq
+from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
 
 
@@ -101,7 +102,9 @@ def forward_products(captioner: Captioner, counts: Counts) -> list[Product]:
         case ShowTell():
             return _show_tell(captioner, counts)
         case AttendTell():
-            return _attend_tell(captioner, counts)
+            return _attend(captioner, counts, captioner.hidden_dim)
+        case ShowAttend():
+            return _show_attend(captioner, counts)
         case Seq2Seq():
             return _seq2seq(captioner, counts)
     raise TypeError(f"no products are written down for {type(captioner).__name__}")
@@ -223,7 +226,8 @@ def _show_tell(model: ShowTell, counts: Counts) -> list[Product]:
     ]
 
 
-def _attend_tell(model: AttendTell, counts: Counts) -> list[Product]:
+def _attend(model: AttendTell | ShowAttend, counts: Counts, query: int) -> list[Product]:
+    """Show, Attend and Tell; the attention's query is `query` wide."""
     rows, times, cells = counts.rows, counts.steps, model.image_slots
     hidden, attention = model.hidden_dim, model.attention_dim
     initial = Product(counts.posts, model.image_dim, hidden, learnt_first=False)
@@ -232,7 +236,7 @@ def _attend_tell(model: AttendTell, counts: Counts) -> list[Product]:
         initial,
         Product(counts.posts * cells, model.image_dim, attention, learnt_first=False),
         *_lstm(model.lstm, len(counts.written), model.word_dim, rows, times),
-        Product(rows, hidden, attention, times=times),
+        Product(rows, query, attention, times=times),
         Product(rows * cells, attention, 1, times=times),
         Product(1, cells, model.image_dim, batch=rows, times=times, learnt_second=False),
         Product(rows, model.image_dim, 4 * hidden, times=times),
@@ -240,6 +244,18 @@ def _attend_tell(model: AttendTell, counts: Counts) -> list[Product]:
         Product(counts.targets, model.image_dim, model.word_dim),
         Product(counts.targets, model.word_dim, model.vocab_size),
     ]
+
+
+def _show_attend(model: ShowAttend, counts: Counts) -> list[Product]:
+    query = model.hidden_dim + model.image_dim * model.look_back
+    products = _attend(model, counts, query)
+    if model.predict_forward and counts.steps > 1:
+        # The second head predicts no first word, so it has a step and a target less.
+        targets, steps = counts.targets - counts.posts, counts.steps - 1
+        width, rows = model.hidden_dim + model.word_dim, round(targets / steps)
+        products += _lstm(model.second, targets, width, rows, steps)
+        products.append(Product(targets, model.hidden_dim, model.vocab_size))
+    return products
 
 
 def _seq2seq(model: Seq2Seq, counts: Counts) -> list[Product]:

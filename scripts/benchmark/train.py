@@ -12,7 +12,7 @@ import numpy as np
 
 from model.configs import CSMNConfig
 from scripts.benchmark.disk import ratio_from_disk
-from scripts.benchmark.made_up import Sizes, make_posts
+from scripts.benchmark.made_up import Sizes, image_dim, make_posts
 from scripts.benchmark.model_options import ModelOptions
 from scripts.benchmark.rates import Products, peak_memory_gb, seconds_of
 from utils.checks import check_range
@@ -106,12 +106,12 @@ class Training:
         from model.build import build_captioner
         from model.optimizer import Adam
         from model.training import StepOptions, make_train_step
-        from scripts.benchmark.made_up import IMAGE_DIM
 
         released = sizes.model.spec == "released"
         with strategy.scope():
+            dim = image_dim(sizes.model.image_layer)
             self.captioner = build_captioner(
-                sizes.model, sizes.vocabulary, IMAGE_DIM, precision=precision
+                sizes.model, sizes.vocabulary, dim, precision=precision
             )
             self.optimizer = Adam(self.captioner.parameters.variables)
         self.batches = [tf.nest.map_structure(tf.constant, batch) for batch in posts]

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from model import trainer as trainer_module
 from model.optimizer import Adam
+from model.selection import Best, Judge
 from model.trainer import Feed, Progress, Trainer
 from model.training import StepOptions
 from tests.bigram import Bigram
@@ -24,6 +25,7 @@ SETTINGS = SimpleNamespace(
     decay_every=2,
     checkpoint_every=2,
     report_every=2,
+    patience=None,
 )
 
 
@@ -82,7 +84,14 @@ class StopsAt:
         return self.left < 0
 
 
-def make_trainer(progress=Progress(), validate=True, posts=None, workers=None, **settings):  # noqa: B008
+def make_trainer(
+    progress=Progress(),  # noqa: B008
+    validate=True,
+    posts=None,
+    workers=None,
+    judge=None,
+    **settings,
+):
     posts = make_posts() if posts is None else posts
     model = Bigram(VOCABULARY, WIDTH, SLOTS, 3, "float32")
 
@@ -91,7 +100,7 @@ def make_trainer(progress=Progress(), validate=True, posts=None, workers=None, *
         return STRATEGY.experimental_distribute_dataset(data)
 
     validation = batches if validate else None
-    feed = Feed(lambda _, first: batches(first), validation, POSTS, BATCH, steps_per_epoch=3)
+    feed = Feed(lambda _, first: batches(first), validation, POSTS, BATCH, 3, judge)
     settings = SimpleNamespace(**(vars(SETTINGS) | settings))
     sink = Events(progress.step)
     return Trainer(
@@ -261,18 +270,112 @@ def test_a_run_at_its_end_does_nothing():
     assert trainer.sink.order == []
 
 
-def go_on(stopped):
+# ---------------------------------------------------------------------- scores and patience
+
+
+def seen_by(scores):
+    """A judge whose epochs have these scores; it remembers the posts of each question."""
+    seen = []
+
+    def count(rows, ids):
+        assert ids.shape == (len(rows), SLOTS)
+        seen.extend(rows.tolist())
+        return scores[(len(seen) - 1) // POSTS] * len(rows), len(rows)
+
+    return Judge(count), seen
+
+
+def test_a_score_decides_where_there_is_one():
+    judge, seen = seen_by([0.25, 0.5, 0.375])
+    trainer = make_trainer(judge=judge, checkpoint_every=100)
+    assert trainer.run()
+    assert [best for _, _, best in trainer.sink.saved] == [True, True, False]
+    states = [state for _, state, _ in trainer.sink.saved]
+    assert [(s["best_score"], s["waited"]) for s in states] == [(0.25, 0), (0.5, 0), (0.5, 1)]
+    reports = [r for r in trainer.sink.reports if "val_loss" in r]
+    assert [r["val_score"] for r in reports] == [0.25, 0.5, 0.375]
+    assert seen == list(range(POSTS)) * 3
+
+
+def test_a_score_of_nothing_is_zero():
+    trainer = make_trainer(judge=Judge(lambda rows, ids: (0.0, 0.0)), epochs=1)
+    trainer.run()
+    assert trainer.sink.reports[-1]["val_score"] == 0
+
+
+def test_separate_tags_are_scored_too():
+    shapes = []
+    judge = Judge(lambda rows, ids: (shapes.append(ids.shape), len(rows)) and (1.0, 1.0), 3)
+    make_trainer(judge=judge, epochs=1).run()
+    assert shapes == [(4, 3), (4, 3), (3, 3)]
+
+
+def test_writing_is_compiled_once(monkeypatch):
+    made = []
+    make = trainer_module.make_decoder
+    monkeypatch.setattr(
+        trainer_module, "make_decoder", lambda *args: made.append(make(*args)) or made[-1]
+    )
+    make_trainer(judge=seen_by([1, 2, 3])[0]).run()
+    assert len(made) == 1
+
+
+def test_patience_ends_a_run(monkeypatch):
+    scores = iter([2.0, 1.5, 1.75, 1.5, 1.0])
+    monkeypatch.setattr(trainer_module, "teacher_forced_scores", lambda *_: {"loss": next(scores)})
+    trainer = make_trainer(epochs=9, patience=2, checkpoint_every=100)
+    assert trainer.run() and trainer.out_of_patience
+    assert trainer.step == 4 * 3  # as good as before is not better
+    again = go_on(trainer, epochs=9, patience=2)
+    assert again.run() and again.out_of_patience and again.sink.order == []
+    patient = go_on(trainer, epochs=5, patience=3)
+    assert patient.run() and not patient.out_of_patience
+    assert (patient.step, patient.sink.saved[-1][2]) == (15, True)
+
+
+@pytest.mark.parametrize("step", [4, 6])
+def test_a_stopped_run_waits_as_long_as_the_whole_one(step):
+    def scores():
+        return [0.5, 0.25, 0.25, 0.25, 0.75]
+
+    settings = {"epochs": 5, "patience": 3}
+    whole = make_trainer(judge=seen_by(scores())[0], **settings)
+    whole.run()
+    first = make_trainer(judge=seen_by(scores())[0], **settings)
+    first.sink.at["step", step] = interrupt
+    assert not first.run()
+    second = go_on(first, judge=seen_by(scores()[1:])[0], **settings)
+    assert second.run() and second.out_of_patience and second.step == 12
+    same_end(whole, first, second)
+
+
+def test_a_stop_while_captions_are_written_saves_within_the_epoch():
+    trainer, asked = None, []
+
+    def count(rows, ids):
+        asked.append(len(rows))
+        interrupt()
+        return 1.0, 1.0
+
+    trainer = make_trainer(judge=Judge(count))
+    assert not trainer.run()
+    at, state, best = trainer.sink.saved[-1]
+    assert (at, state["epoch"], best, state["best_score"]) == (3, 0, False, None)
+    assert len(asked) == 1
+    assert not any("val_loss" in report for report in trainer.sink.reports)
+
+
+def go_on(stopped, **settings):
     """A new trainer with the weights and the progress of the last save."""
     step, state, _ = stopped.sink.saved[-1]
-    best = state["best_loss"]
     progress = Progress(
         step,
         state["epoch"],
-        float("inf") if best is None else best,
+        Best.from_state(state),
         tuple(state["recent_losses"]),
         state["global_batch"],
     )
-    trainer = make_trainer(progress)
+    trainer = make_trainer(progress, **settings)
     trainer.captioner.parameters.assign(stopped.captioner.parameters.values())
     trainer.optimizer.load(stopped.optimizer.state())
     return trainer

@@ -12,7 +12,7 @@ from model.csmn import CSMN
 from scripts.benchmark import __main__ as benchmark
 from scripts.benchmark import disk, rates, train
 from scripts.benchmark.decode import Needed, agreement
-from scripts.benchmark.made_up import choose_sizes, make_posts, word_frequencies
+from scripts.benchmark.made_up import COUNTED, choose_sizes, make_posts, word_frequencies
 from scripts.benchmark.products import Product, training_flop, training_products
 from tests.model.captioners import CELLS, IMAGE, USER, A, C, D, E, H, V, make
 from utils.devices import make_strategy
@@ -28,7 +28,9 @@ def run(monkeypatch, tmp_path, *args):
     return json.loads(file.read_text())
 
 
-@pytest.mark.parametrize("preset", ["csmn-p5", "show-tell", "attend-tell", "seq2seq"])
+@pytest.mark.parametrize(
+    "preset", ["csmn-p5", "show-tell", "attend-tell", "seq2seq", "diya-resnet"]
+)
 def test_training_is_timed_for_every_kind_of_captioner(monkeypatch, tmp_path, capsys, preset):
     numbers = run(monkeypatch, tmp_path, "train", "--preset", preset, *SMALL, "--steps", "2")
     assert numbers["posts_per_second"] == pytest.approx(5 / numbers["seconds_per_step"])
@@ -191,6 +193,16 @@ NEEDED = {
     "attend-tell": 2 * 2 * IMAGE * H + 2 * CELLS * IMAGE * A + 3 * E * GATES + RECURRENT
     + T * R * (H * A + CELLS * A + CELLS * IMAGE + IMAGE * GATES)
     + N * (H * E + IMAGE * E + E * V),
+    "show-attend": 2 * 2 * IMAGE * H + 2 * CELLS * IMAGE * A + 3 * E * GATES + RECURRENT
+    + T * R * (H * A + CELLS * A + CELLS * IMAGE + IMAGE * GATES)
+    + N * (H * E + IMAGE * E + E * V),
+    "look-back": 2 * 2 * IMAGE * H + 2 * CELLS * IMAGE * A + 3 * E * GATES + RECURRENT
+    + T * R * ((H + IMAGE) * A + CELLS * A + CELLS * IMAGE + IMAGE * GATES)
+    + N * (H * E + IMAGE * E + E * V),
+    "predict-forward": 2 * 2 * IMAGE * H + 2 * CELLS * IMAGE * A + 3 * E * GATES + RECURRENT
+    + T * R * ((H + IMAGE) * A + CELLS * A + CELLS * IMAGE + IMAGE * GATES)
+    + N * (H * E + IMAGE * E + E * V)
+    + (N - 2) * ((H + E) * GATES + H * V) + (T - 1) * R * H * GATES,
     "seq2seq": 9 * E * GATES + 2 * 16 * H * GATES + 3 * 16 * H * GATES
     + 3 * E * GATES + 2 * N * H * GATES + 3 * RECURRENT
     + RECURRENT + 16 * H * H + T * R * (H * H + 8 * H + 8 * H) + N * 2 * H * V,
@@ -256,7 +268,9 @@ def test_actions_take_turns():
 # ---------------------------------------------------------------------- made-up posts
 
 
-@pytest.mark.parametrize("preset", [name for name in PRESETS if PRESETS[name].model.learns])
+@pytest.mark.parametrize(
+    "preset", [name for name, config in PRESETS.items() if isinstance(config.model, COUNTED)]
+)
 def test_made_up_posts_are_what_the_method_reads(preset):
     sizes = choose_sizes(preset, "paper", 40, vocabulary=400)
     posts, model = make_posts(sizes), sizes.model
@@ -280,6 +294,7 @@ def test_words_are_as_frequent_as_in_language():
     [
         ("train --preset 1nn-im", "learns nothing; choose one of: csmn-p5"),
         ("decode --preset 1nn-im", "learns nothing; choose one of: csmn-p5"),
+        ("train --preset char-rnn", "is not timed here; choose one of: csmn-p5.*diya-resnet"),
         ("train --vocabulary 3", "--vocabulary is 3; expected at least"),
         ("train --vocabulary 0", "--vocabulary is 0; expected at least 68"),
         ("train --preset csmn-w100-p5 --vocabulary 100", "is 100; expected at least 108"),

@@ -1,5 +1,7 @@
 """Questions among workers with made-up answers; tests/test_train_workers.py has real ones."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,6 +27,7 @@ def test_a_single_process_answers_at_once():
     alone.wait()
     assert [alone.agree(False), alone.agree(True)] == [False, True]
     assert alone.differing({"step": 1}) == []
+    np.testing.assert_array_equal(alone.total([3, 2]), [3, 2])
 
 
 def test_what_differs_is_named(pair):
@@ -32,6 +35,13 @@ def test_what_differs_is_named(pair):
     assert pair.differing({"step": 5, "weights": 2**32 - 1}) == []
     assert pair.differing({"step": 5, "weights": 2**32 - 2}) == ["weights"]
     assert pair.differing({"step": 0, "weights": 0}) == ["step", "weights"]
+
+
+def test_workers_add_up_once_each(pair):
+    """However many replicas tell it: a worker of two and one of one."""
+    pair._strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=["a", "b"]))
+    pair._gather = lambda values: tf.constant(np.stack([values, values, [0.5, 4.0]]))
+    np.testing.assert_array_equal(pair.total([3.0, 2.0]), [3.5, 6.0])
 
 
 def test_a_stop_of_another_worker_comes_two_questions_later(pair):

@@ -127,10 +127,22 @@ def _distinct(tags: Sequence[str], unknown: str) -> list[str]:
     return [unknown if tag == UNKNOWN else tag for tag in named if tag]
 
 
-def _set_scores(guesses: Sequence[Sequence[str]], truths: Sequence[Sequence[str]]) -> Scores:
+def count_tags(
+    predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """[N, 3]: hits, predicted tags and true tags of each post, from which `micro_F1` is made."""
+    guesses = [_distinct(tags, IN_PREDICTION) for tags in predictions]
+    return _counts(guesses, [_distinct(tags, IN_REFERENCE) for tags in references])
+
+
+def _counts(guesses: Sequence[Sequence[str]], truths: Sequence[Sequence[str]]) -> np.ndarray:
     pairs = zip(guesses, truths, strict=True)
     counts = [(_hits(*pair), len(pair[0]), len(pair[1])) for pair in pairs]
-    hits, guessed, true = np.array(counts, np.float64).T  # [N] each
+    return np.reshape(np.array(counts, np.float64), [-1, 3])
+
+
+def _set_scores(guesses: Sequence[Sequence[str]], truths: Sequence[Sequence[str]]) -> Scores:
+    hits, guessed, true = _counts(guesses, truths).T  # [N] each
     rows = {
         "F1": _ratio(2 * hits, guessed + true),
         "macro_precision": _ratio(hits, guessed),

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from utils.metrics.caption import Tokenizer, score_details, tokenize_sides
-from utils.metrics.hashtag import hashtag_details
+from utils.metrics.hashtag import count_tags, hashtag_details
 from utils.metrics.java import TIMEOUT
 from utils.metrics.scores import Scores
 from utils.metrics.sentence import sentence_details
+from utils.metrics.sentence_bleu import sentence_bleu
 
 # How posts were cut into words that coco-caption's English tokenizer would cut once more.
 ALREADY_WORDS = ("korean", "whitespace")
@@ -45,7 +48,36 @@ def score_rows(
     return scores.joined(_by_sentence(predictions, references)) if tokenizer == "none" else scores
 
 
+def count_row_scores(
+    rows: Sequence[Mapping[str, Any]], task: Literal["caption", "hashtag"]
+) -> tuple[float, float]:
+    """A part and a whole that add up over rows, wherever these are: their score is part / whole.
+
+    It is the score by which the Korean system chooses its checkpoints: `Bleu_1_sentence` of
+    captions, `micro_F1` of hashtags, as `score_rows` has them (tokenizer `none`).
+
+    Args:
+        rows, task: as in `score_rows`; there may be no rows.
+    """
+    predictions = [row["prediction"] for row in rows]
+    references = [row["references"] for row in rows]
+    if task == "hashtag":
+        truth = [" ".join(texts).split() for texts in references]
+        hits, guessed, true = count_tags([text.split() for text in predictions], truth).sum(0)
+        return 2 * hits, guessed + true
+    sides = zip(*_words_of_sides(predictions, references), strict=True)
+    scores = [sentence_bleu(*row, 1)[0] for row in sides if any(row[1])]
+    return float(np.sum(scores)), float(len(scores))
+
+
 def _by_sentence(predictions: list[str], references: list[list[str]]) -> Scores:
+    return sentence_details(*_words_of_sides(predictions, references))
+
+
+def _words_of_sides(
+    predictions: list[str], references: list[list[str]]
+) -> tuple[list[list[str]], list[list[list[str]]]]:
+    """What stands between blanks, on both sides."""
     guesses, truths = tokenize_sides(predictions, references, "none", TIMEOUT)
     words = [[text.split() for text in texts] for texts in truths]
-    return sentence_details([text.split() for text in guesses], words)
+    return [text.split() for text in guesses], words
