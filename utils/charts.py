@@ -51,7 +51,7 @@ def draw_bars(
     axes[0].invert_yaxis()
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=len(names), frameon=False)
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(title, x=0.01, y=0.97, ha="left", va="top", fontweight="bold")
     if note:
         figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color="#687083")
     figure.savefig(path, format="png")

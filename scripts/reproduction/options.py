@@ -84,8 +84,8 @@ class Options:
     """Likewise: the weight file of the network, or random; of several networks NAME=FILE each, such
     as resnet101=a.h5 resnext101_32x8d=b.pth."""
     text: Path | None = None
-    """To build missing characters of stories: a text file, a folder of them, or PersonaBank; with
-    --smoke, by default a text is made up."""
+    """To build missing characters of stories: a text file, a folder of them, or PersonaBank. With
+    --smoke, by default ../shared/data/text/tinyshakespeare.txt where there is one, else made up."""
 
     smoke: bool = False
     """Make a toy world in --out, and fill the tables from it at a small size."""
@@ -172,6 +172,8 @@ class Options:
         given += [f"--{name}" for name in ("build_args", "train_args") if getattr(self, name)]
         if given:
             raise UserError(f"--smoke makes its own data and sizes: leave out {', '.join(given)}")
+        if self.text is not None and not self.text.exists():
+            raise UserError(f"--text {self.text} does not exist; expected a text file or a folder")
 
     def _check_rows(self) -> None:
         system = self.of

@@ -16,6 +16,7 @@ from utils.tables import Style, format_table
 FAILED, NOTHING = "failed", "-"
 THEIRS = "reported by the authors"  # in charts
 STYLES: dict[str, Style] = {"txt": "text", "md": "markdown", "tex": "latex"}
+MARKS = {"markdown": ("### ", "- "), "latex": ("% ", "% ")}  # before a title, before a note
 
 
 class Measured(NamedTuple):
@@ -318,13 +319,11 @@ def write_grids(out: Path, name: str, grids: Sequence[Grid], notes: Sequence[str
     """Writes <name>.txt, .md and .tex; returns the text."""
     texts = {}
     for ending, style in STYLES.items():
-        comment = "% " if style == "latex" else ""
+        above, beside = MARKS.get(style, ("", ""))
         parts = []
         for grid in grids:
-            parts += [f"{comment}{grid.title}", format_table(grid.header, grid.rows, style)]
-        texts[ending] = (
-            "\n\n".join([*parts, "\n".join(f"{comment}{note}" for note in notes)]) + "\n"
-        )
+            parts += [f"{above}{grid.title}", format_table(grid.header, grid.rows, style)]
+        texts[ending] = "\n\n".join([*parts, "\n".join(f"{beside}{note}" for note in notes)]) + "\n"
         write_text(out / f"{name}.{ending}", texts[ending])
     return texts["txt"]
 

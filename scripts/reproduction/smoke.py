@@ -1,23 +1,27 @@
 """The smoke size: every row of a system's tables on a toy world."""
 
 import json
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from data_loader.corpus import DESCRIPTION
 from data_loader.toy_world.ceilings import CEILINGS_FILE
 from model.networks import RANDOM
 from scripts.reproduction.options import Options
 from scripts.reproduction.order import SIGHTS
 from scripts.reproduction.plan import Run, command
 from scripts.reproduction.prepare import Command
+from scripts.reproduction.runner import PROJECT
 from scripts.reproduction.tables import STORY
 from utils.errors import UserError
 from utils.files import write_json
 
 WORLD_FILE = "world.json"
-TEXT = "text"  # made-up stories, where --text names no others
+TEXT = "text"  # made-up stories, where there are no others
+SHARED_TEXT = Path("data/text/tinyshakespeare.txt")  # of a folder `shared` beside the project
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def made_up_commands(options: Options, size: Size, runs: Iterable[Run]) -> list[
     tasks = {run.task for run in runs}
     commands = world_command(options.out, size) if tasks - {STORY} else []
     text = options.out / TEXT
-    if STORY in tasks and options.text == text and not text.exists():
+    needed = STORY in tasks and not (options.stories / DESCRIPTION).exists()
+    if needed and options.text == text and not text.exists():
         commands.append(command("scripts.make_toy_stories", ["--out", text]))
     return commands
 
@@ -139,6 +144,16 @@ def with_world(options: Options, size: Size) -> Options:
         input=world,
         build_args=size.build,
         images=world / "images",
-        text=options.text or options.out / TEXT,
+        text=options.text or _smoke_text(options),
         weights=(RANDOM,),
     )
+
+
+def _smoke_text(options: Options) -> Path:
+    """A real text where the shared folder has one, but for the smallest size; else a made-up one.
+
+    The folder is named by the variable ATTEND_SHARED, or is the folder `shared` beside the project.
+    """
+    shared = Path(os.environ.get("ATTEND_SHARED") or PROJECT.parent / "shared") / SHARED_TEXT
+    made = options.out / TEXT
+    return made if options.tiny or made.exists() or not shared.is_file() else shared

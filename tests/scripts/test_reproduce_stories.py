@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from data_loader.corpus import CorpusOptions, build_corpus, open_corpus
+from data_loader.corpus import DESCRIPTION, CorpusOptions, build_corpus, open_corpus
 from data_loader.vocabulary import EOS
 from scripts import reproduce
-from scripts.reproduction import beaten, example
+from scripts.reproduction import beaten, example, smoke
 from scripts.reproduction.characters import score_characters
 from scripts.reproduction.done import Data, is_done
 from scripts.reproduction.options import Options
@@ -43,6 +43,33 @@ def test_a_text_of_ones_own_is_not_made_up(tmp_path, capsys):
     first, *others = capsys.readouterr().out.splitlines()
     assert f"scripts.build_corpus --input {text} " in first
     assert [line.split()[2] for line in others] == ["train", "eval", "eval"] * 2
+
+
+def test_smoke_stories_are_real_where_there_are_some(tmp_path, monkeypatch, capsys):
+    shared = tmp_path / "shared"
+    monkeypatch.setenv("ATTEND_SHARED", str(shared))
+
+    def planned(**settings):
+        options = Options("hashtag-story", "stories", smoke=True, dry_run=True, **settings)
+        reproduce.reproduce(options, FakeProcesses())
+        return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+    invented = [words[2] for words in planned(out=tmp_path / "out")[:2]]
+    assert invented == ["scripts.make_toy_stories", "scripts.build_corpus"]
+    real = shared / smoke.SHARED_TEXT
+    real.parent.mkdir(parents=True)
+    real.write_text("To be, or not to be.")
+    first, second = planned(out=tmp_path / "out")[:2]
+    assert (first[2:5], second[2]) == (["scripts.build_corpus", "--input", str(real)], "train")
+    assert planned(out=tmp_path / "out", tiny=True)[0][2] == "scripts.make_toy_stories"
+    made = tmp_path / "out" / "data" / "stories" / DESCRIPTION
+    made.parent.mkdir(parents=True)
+    made.touch()
+    assert planned(out=tmp_path / "out", tiny=True)[0][2] == "train"
+    made.unlink()
+    begun = tmp_path / "out" / smoke.TEXT
+    begun.mkdir(parents=True)
+    assert planned(out=tmp_path / "out")[0][4] == str(begun)
 
 
 def test_counted_characters_against_a_plain_loop(tmp_path):

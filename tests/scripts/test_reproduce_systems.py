@@ -82,6 +82,10 @@ def test_the_korean_tables_have_the_authors_numbers_beside_ours(tmp_path):
     assert " ".join(cells_of(text, "ResNeXt")) == wanted
     assert " ".join(cells_of(text, "prior: frequent words")) == "- - - - - -"
     assert (tmp_path / "table-text.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "table-text.md").read_text().splitlines()
+    assert page[0] == f"### {table.title}" and "- one seed" in page
+    latex = (tmp_path / "table-text.tex").read_text().splitlines()
+    assert latex[0] == f"% {table.title}" and "% one seed" in latex
 
 
 def test_the_hashtag_table_has_a_column_for_every_source(tmp_path):
@@ -166,6 +170,7 @@ def test_dry_run_prints_every_step(system, tmp_path, capsys):
         ),
         ({"system": "instagram-korean", "weights": ("vgg=a.h5",)}, "--weights vgg=.*expected one"),
         ({"system": "hashtag-story", "smoke": True, "weights": ("random",)}, "leave out --weights"),
+        ({"system": "hashtag-story", "smoke": True, "text": Path("no.txt")}, "--text no.txt does"),
     ],
 )
 def test_flags_that_do_not_fit_together(settings, words):
