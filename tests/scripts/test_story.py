@@ -1,4 +1,4 @@
-"""`python -m scripts.story` with a run of a few steps: stories from hashtags, pictures and files."""
+"""`python -m scripts.story` with a run of a few steps: stories from hashtags, pictures, files."""
 
 import json
 import sys
@@ -147,5 +147,5 @@ def test_runs_that_write_no_stories_are_refused(run, tmp_path):
     (tmp_path / "configuration.json").write_text('{"preset": "csmn-p5"}')
     with pytest.raises(UserError, match="csmn-p5 run, which writes no stories"):
         call(story, run_dir=tmp_path, hashtag="sun")
-    with pytest.raises(UserError, match="char-rnn run, for python -m scripts.story"):
+    with pytest.raises(UserError, match=r"char-rnn run, for python -m scripts\.story"):
         call(caption, run_dir=run, image=Path(__file__))
