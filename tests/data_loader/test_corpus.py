@@ -81,6 +81,11 @@ def test_stories_are_dealt_whole_each_once_and_the_same_way_again():
     assert dealt != split_stories(stories, 0.05, 0.1, seed=4)
 
 
+def test_few_stories_still_validate_and_test():
+    dealt = split_stories([Story(f"s{n}", "text") for n in range(4)], 0.05, 0.05, seed=0)
+    assert {name: len(part) for name, part in dealt.items()} == {"train": 2, "val": 1, "test": 1}
+
+
 def test_a_single_text_is_cut_and_nothing_is_lost():
     text = "".join(map(str, range(100)))
     parts = split_stories([Story("one", text)], 0.1, 0.2, seed=0)
@@ -103,6 +108,15 @@ def test_stories_lie_behind_one_another_each_with_its_end(corpus):
     told = [corpus.vocabulary.decode(ids.tolist()) for ids in stories]
     assert told == ["abc" * int(name[1:-4]) + "\n" for name in text.columns.texts("name")]
     assert corpus.description["subsets"]["train"]["stories"] == 18
+
+
+def test_characters_of_other_subsets_are_unknown(tmp_path):
+    (tmp_path / "one.txt").write_text("ab" * 40 + "zz" + "ab" * 9)
+    options = CorpusOptions(tmp_path / "one.txt", tmp_path / "out", val_share=0.1, test_share=0.1)
+    corpus = build_corpus(options)
+    assert sorted(corpus.vocabulary.characters) == ["a", "b"]
+    unknown = {name: part["unknown"] for name, part in corpus.description["subsets"].items()}
+    assert unknown == {"train": 0, "val": 2, "test": 0}
 
 
 def test_a_corpus_is_never_written_over_by_chance(corpus, tmp_path):
