@@ -17,6 +17,7 @@ from model.configs import (
     CSMNConfig,
     ModelConfig,
     NearestConfig,
+    SaliencyConfig,
     Seq2SeqConfig,
     ShowAttendConfig,
     ShowTellCNNConfig,
@@ -61,6 +62,8 @@ Preset = Literal[
     "alexnet",
     "char-rnn",
     "char-rnn-slides",
+    "saliency-image",
+    "saliency-video",
 ]
 
 
@@ -194,6 +197,7 @@ _SHIPPED = DataConfig(split="shipped", context="none")
 _KOREAN = TrainConfig(
     batch_size=32, epochs=40, learning_rate=5e-4, learning_rate_decay=1.0, select_by="score"
 )
+_SALIENCY = TrainConfig(batch_size=100, epochs=10, learning_rate=5e-4, learning_rate_decay=1.0)
 _HASHTAGS = dataclasses.replace(_KOREAN, batch_size=64, learning_rate=1e-3)
 
 
@@ -205,6 +209,11 @@ def _korean(extractor: str, look_back: bool = False) -> Config:
 def _hashtags(extractor: str, model: ModelConfig, **changes) -> Config:
     data = dataclasses.replace(_SHIPPED, task="hashtag", extractor=extractor)
     return Config(data=data, model=model, train=dataclasses.replace(_HASHTAGS, **changes))
+
+
+def _saliency(media: Literal["image", "video"], extractor: str) -> Config:
+    data = dataclasses.replace(_SHIPPED, extractor=extractor)
+    return Config(data=data, model=SaliencyConfig(media=media), train=_SALIENCY)
 
 
 def _stories(model: CharRNNConfig = CharRNNConfig(), **changes) -> Config:  # noqa: B008
@@ -247,6 +256,8 @@ _METHODS = {
         optimizer="rmsprop",
         learning_rate=0.01,
     ),
+    "saliency-image": _saliency("image", "inception_v3-crop"),
+    "saliency-video": _saliency("video", "inception_v3-video"),
 }
 PRESETS = {name: dataclasses.replace(found, preset=name) for name, found in _METHODS.items()}
 

@@ -13,6 +13,7 @@ from model.configs import (
     CharRNNConfig,
     CSMNConfig,
     ModelConfig,
+    SaliencyConfig,
     Seq2SeqConfig,
     ShowAttendConfig,
     ShowTellCNNConfig,
@@ -20,6 +21,7 @@ from model.configs import (
     SoftAttentionConfig,
 )
 from model.csmn import CSMN
+from model.encoder_decoder import EncoderDecoder
 from model.seq2seq import Seq2Seq
 from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
@@ -72,6 +74,12 @@ def build_captioner(
             return ShowAttend(**_cells(settings, image_dim), **_others(settings), **common)
         case AlexNetConfig():
             return AlexNet(**_alexnet_arguments(settings, image_dim), **common)
+        case SaliencyConfig():
+            fields = _others(settings)
+            del fields["cells"]  # chooses the features
+            snake = fields.pop("media") == "image"
+            cells = _cells(settings, image_dim)
+            return EncoderDecoder(snake=snake, **cells, **fields, **common)
         case Seq2SeqConfig():
             fields = _others(settings)
             return Seq2Seq(user_slots=fields.pop("user_words"), **fields, **common)

@@ -33,8 +33,9 @@ class LSTM:
         input_dim, hidden_dim: X, H.
         forget_bias: where the bias of f starts: at 1, a new model remembers (Jozefowicz et al.,
             2015).
-        start: draws the initial values of both matrices and of the bias, which then is the sum of
-            two draws: PyTorch has two biases, which add up.
+        start: draws the initial values of both matrices.
+        random_bias: with a `start`, whether it draws the bias too, which then is the sum of two
+            draws: PyTorch has two biases, which add up.
     """
 
     def __init__(
@@ -45,12 +46,13 @@ class LSTM:
         hidden_dim: int,
         forget_bias: float = 1.0,
         start: Start | None = None,
+        random_bias: bool = True,
     ):
         self.parameters, self.name, self.hidden_dim = parameters, name, hidden_dim
         self.projected_dim = 4 * hidden_dim
         parameters.add_weight(f"W_{name}_x", [input_dim, self.projected_dim], start)
         parameters.add_weight(f"W_{name}_h", [hidden_dim, self.projected_dim], start)
-        if start:
+        if start and random_bias:
             both = lambda generator, shape: start(generator, shape) + start(generator, shape)  # noqa: E731
             parameters.add_weight(f"b_{name}", [self.projected_dim], both)
         else:
@@ -75,6 +77,22 @@ class LSTM:
         memory = tf.sigmoid(f) * state.memory + tf.sigmoid(i) * tf.tanh(g)
         hidden = tf.sigmoid(o) * tf.tanh(memory)
         return LSTMState(tf.cast(hidden, self.parameters.compute_dtype), memory)
+
+    def first(self, inputs: tf.Tensor) -> LSTMState:
+        """The step from the zero state, which needs neither `W_h h` nor f: [..., X] to [..., H]."""
+        weight, bias = (
+            self._without_forget(part) for part in (f"W_{self.name}_x", f"b_{self.name}")
+        )
+        gates = tf.tensordot(inputs, weight, 1) + bias
+        i, g, o = tf.split(tf.cast(gates, self.parameters.score_dtype), 3, -1)
+        memory = tf.sigmoid(i) * tf.tanh(g)
+        hidden = tf.sigmoid(o) * tf.tanh(memory)
+        return LSTMState(tf.cast(hidden, self.parameters.compute_dtype), memory)
+
+    def _without_forget(self, name: str) -> tf.Tensor:
+        """The columns of i, g and o."""
+        i, _, g, o = tf.split(self.parameters[name], 4, -1)
+        return tf.concat([i, g, o], -1)
 
     def run(self, inputs: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, LSTMState]:
         """Reads sequences of different lengths.

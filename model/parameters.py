@@ -137,6 +137,11 @@ def uniform(bound: float) -> Start:
     return lambda generator, shape: generator.uniform(-bound, bound, shape)
 
 
+def glorot(inputs: int, outputs: int) -> Start:
+    """Values in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010; Xavier's rule)."""
+    return uniform(math.sqrt(6 / (inputs + outputs)))
+
+
 def normal(deviation: float = 1.0) -> Start:
     """Values around 0."""
     return lambda generator, shape: generator.normal(0.0, deviation, shape)

@@ -12,6 +12,7 @@ from model.configs import (
     AttendTellConfig,
     CharRNNConfig,
     NearestConfig,
+    SaliencyConfig,
     Seq2SeqConfig,
     ShowAttendConfig,
     ShowTellCNNConfig,
@@ -54,6 +55,8 @@ RELATED = {
     "alexnet": AlexNetConfig(head="softmax", dropout=0.4, tags_per_post=3),
     "char-rnn": CharRNNConfig(layers=2, hidden_dim=1024, char_dim=1024, window=500),
     "char-rnn-slides": CharRNNConfig(epoch_windows=6400),
+    "saliency-image": SaliencyConfig(hidden_dim=1300, word_dim=300, dropout=0.5, word_slots=25),
+    "saliency-video": SaliencyConfig(media="video"),
 }
 
 
@@ -86,6 +89,16 @@ def test_related_systems_bring_their_data_and_rates(name, extractor, batch, rate
     assert (train.learning_rate_decay, train.select_by) == (1.0, "score")
 
 
+@pytest.mark.parametrize("media", ["image", "video"])
+def test_saliency_trains_as_described(media):
+    config = parse_config(["--preset", f"saliency-{media}"])
+    data, train = config.data, config.train
+    extractor = {"image": "inception_v3-crop", "video": "inception_v3-video"}[media]
+    assert (data.split, data.context, data.extractor) == ("shipped", "none", extractor)
+    assert (train.batch_size, train.epochs, train.learning_rate) == (100, 10, 5e-4)
+    assert (train.learning_rate_decay, train.optimizer) == (1.0, "adam")
+
+
 @pytest.mark.parametrize(
     ("preset", "layer", "words", "learns"),
     [
@@ -96,6 +109,8 @@ def test_related_systems_bring_their_data_and_rates(name, extractor, batch, rate
         ("seq2seq", "none", 60, True),
         ("show-tell", "pool5", 0, True),
         ("attend-tell", "res5c", 0, True),
+        ("saliency-image", "mixed10", 0, True),
+        ("saliency-video", "frames26", 0, True),
         ("1nn-im", "pool5", 0, False),
         ("1nn-usr", "none", 60, False),
         ("1nn-usrim", "pool5", 60, False),

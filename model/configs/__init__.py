@@ -19,6 +19,7 @@ from model.configs.hashtag_story import (
 )
 from model.configs.instagram_korean import ShowAttendConfig
 from model.configs.method import IMAGE_SLOTS, Method
+from model.configs.saliency import SaliencyConfig
 
 __all__ = [
     "IMAGE_SLOTS",
@@ -29,6 +30,7 @@ __all__ = [
     "Method",
     "ModelConfig",
     "NearestConfig",
+    "SaliencyConfig",
     "Seq2SeqConfig",
     "ShowAttendConfig",
     "ShowTellCNNConfig",
@@ -47,4 +49,5 @@ ModelConfig = (
     | ShowTellCNNConfig
     | AlexNetConfig
     | CharRNNConfig
+    | SaliencyConfig
 )

@@ -14,6 +14,8 @@ IMAGE_SLOTS = {
     "res4": 14 * 14,
     "pool3": 1,  # Inception v3: the mean of mixed10
     "mixed10": 8 * 8,
+    "frames26": 26,  # of a clip: the mean of mixed10 for each of 26 frames
+    "cells8": 8 * 8,  # the picture's own pixels, cell by cell
     "rgb227": 227 * 227,  # the picture itself
 }
 

@@ -14,6 +14,7 @@ from model.attend_tell import AttendTell
 from model.captioner import Batch, Captioner
 from model.char_rnn import CharRNN
 from model.csmn import CSMN
+from model.encoder_decoder import EncoderDecoder
 from model.seq2seq import Seq2Seq
 from model.show_attend import ShowAttend
 from model.show_tell import ShowTell
@@ -66,6 +67,11 @@ def _show_attend(query: int) -> int:
     return 2 * IMAGE * H + attention + words
 
 
+def _encoder_decoder() -> int:
+    """One LSTM for descriptors, which are projected to its width, and for words."""
+    return (IMAGE * H + H) + V * E + _lstm(H + E) + (H * V + V)
+
+
 class Entry(NamedTuple):
     kind: type
     values: dict
@@ -103,6 +109,7 @@ VARIANTS = {
     "released-nocnn": (_RELEASED | {"memory_cnn": False}, _csmn(_single(2 * D), 2 * D, query=D)),
 }
 _ALEXNET = {"width": 0.02}  # its table has no smaller picture than its own
+_ENCODER_DECODER = {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H} | _CELLS
 _SOFT_ATTENTION = {"image_dim": IMAGE, "word_dim": E, "hidden_dim": H} | _CELLS
 BASELINES = {
     "char-rnn": Entry(
@@ -149,6 +156,12 @@ BASELINES = {
         ShowAttend,
         _ATTENTION | {"look_back": True, "predict_forward": True, "joint_weight": 0.0},
         _show_attend(H + IMAGE) + _lstm(H + E) + H * V,
+    ),
+    "saliency-image": Entry(EncoderDecoder, _ENCODER_DECODER, _encoder_decoder()),
+    "saliency-video": Entry(
+        EncoderDecoder,
+        _ENCODER_DECODER | {"snake": False, "image_slots": CELLS - 3},
+        _encoder_decoder(),
     ),
     "seq2seq": Entry(
         Seq2Seq,

@@ -96,6 +96,11 @@ EXPECTED |= dict.fromkeys(
     ("char-rnn", "char-rnn-slides"),
     V * 1024 + 2 * (2 * 1024 * 4096 + 4096) + 1024 * V + V,
 )
+# B.3 of caption-guided saliency: H = 1,300, M = 300, whose LSTM has 15,085,200.
+EXPECTED |= dict.fromkeys(
+    ("saliency-image", "saliency-video"),
+    (IMAGE * 1300 + 1300) + 300 * V + 15_085_200 + 1301 * V,
+)
 LEARNING = [name for name, config in PRESETS.items() if config.model.learns]
 
 
