@@ -1,0 +1,1 @@
+"""Which region of a picture, or frame of a clip, a word of a sentence refers to."""
