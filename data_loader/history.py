@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +92,13 @@ def context_words(view: View, history: History, k: int) -> np.ndarray:
 def count_known(view: View, history: History) -> tuple[int, int]:
     """How many of the history's different words the vocabulary has, and how many there are."""
     return sum(word in view.vocabulary for word in history.counts), len(history.counts)
+
+
+def text_cutter(view: View) -> Callable[[str], list[str]]:
+    """What cuts a new text into words as the view's own texts were cut."""
+    recipe = _recipe(view.settings)
+    cut = words_of(recipe)
+    return lambda text: cut(_raw_post({"text": text}, recipe))
 
 
 def _read_lines(path: Path) -> list[tuple[int, str]]:

@@ -7,7 +7,13 @@ import pytest
 
 from data_loader.build import build_view
 from data_loader.build_options import BuildOptions
-from data_loader.history import context_words, count_known, read_history, user_history
+from data_loader.history import (
+    context_words,
+    count_known,
+    read_history,
+    text_cutter,
+    user_history,
+)
 from data_loader.view import open_view
 from tests.data_loader.crawls import record, write_crawl
 from utils.errors import UserError
@@ -170,3 +176,9 @@ def test_released_tags_of_a_json_history_have_the_form_of_their_source(
     path = write(json.dumps({"hashtags": tags}), "posts.jsonl")
     found = read_history(path, SimpleNamespace(settings=settings))
     assert list(found.counts) == expected
+
+
+@pytest.mark.parametrize("letters, cafe", [("ascii", "cafe"), ("unicode", "café")])
+def test_a_new_text_is_cut_as_the_views_own(letters, cafe):
+    view = SimpleNamespace(settings={"task": "caption", "letters": letters})
+    assert text_cutter(view)("A Café, 2 dogs!") == ["a", cafe, "2", "dogs"]
