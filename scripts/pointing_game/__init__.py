@@ -1,0 +1,1 @@
+"""Do a model's maps of words lie where people drew boxes around what the words name?"""
