@@ -31,7 +31,14 @@ TENSOR_ALIGNMENT = 64  # bytes
 # Of a file's description, what says nothing about the meaning of a number.
 NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
 # Whose layers these are; any other may be ResNet-101's.
-EXTRACTORS = {"mixed10": "inception_v3", "pool3": "inception_v3", "rgb227": "pixels"}
+EXTRACTORS = {
+    "mixed10": "inception_v3",
+    "pool3": "inception_v3",
+    "frames26": "inception_v3-video",
+    "rgb227": "pixels",
+    "cells8": "patches",
+}
+WITHOUT_WEIGHTS = ("pixels", "patches")
 
 
 def read_image_names(root: str | Path) -> list[str]:
@@ -82,7 +89,7 @@ def extract_command(root: str | Path, layer: str, extractor: str | None = None) 
     extractor = extractor or EXTRACTORS.get(layer, "resnet101")
     bare = extractor.removesuffix("_random")
     weights = " --weights random" if extractor != bare else " --weights {PATH,random}"
-    if bare == "pixels":
+    if bare in WITHOUT_WEIGHTS:
         weights = ""
     return (
         f"python -m scripts.extract_features --data_dir {root} --images DIR --extractor {bare} "

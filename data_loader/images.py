@@ -27,8 +27,12 @@ TURNS = {
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-class ImageError(ValueError):
-    """An image that cannot be used; the message is the reason, in a few words."""
+class MediaError(ValueError):
+    """A picture or a clip that cannot be used; the message is the reason, in a few words."""
+
+
+class ImageError(MediaError):
+    """A picture that cannot be used."""
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -48,7 +52,7 @@ def read_image(path: str | Path) -> np.ndarray:
             `PIL.Image.MAX_IMAGE_PIXELS` (a few bytes can expand to all of the memory).
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path, ImageError)
     try:
         with Image.open(path, formats=FORMATS) as image:
             _check_size(image)
@@ -64,17 +68,22 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ImageError(f"broken: {error or type(error).__name__}") from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path, error: type[MediaError]) -> None:
+    """Refuses what no decoder should be given.
+
+    Raises:
+        error: missing, empty, not to be opened, or not a file.
+    """
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise ImageError("missing") from None
-    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
-        raise ImageError(f"cannot be opened: {error}") from None
+        raise error("missing") from None
+    except (OSError, ValueError) as reason:  # a name too long, or with a zero byte
+        raise error(f"cannot be opened: {reason}") from None
     if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever
-        raise ImageError("not a file")
+        raise error("not a file")
     if found.st_size == 0:
-        raise ImageError("empty file")
+        raise error("empty file")
 
 
 def _check_size(image: Image.Image) -> None:

@@ -7,12 +7,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from model.preprocessing import INCEPTION, PIXELS, RESNET, SLIM, TORCH, Preprocessing
+from model.preprocessing import (
+    INCEPTION,
+    INCEPTION_CROP,
+    INCEPTION_VIDEO,
+    INCEPTION_WHOLE,
+    PATCHES,
+    PIXELS,
+    RESNET,
+    SLIM,
+    TORCH,
+    Preprocessing,
+)
 from utils.errors import UserError
 
 Extractor = Literal[
-    "resnet101", "resnet152", "resnet101-slim", "resnext101_32x8d", "inception_v3", "pixels"
+    "resnet101",
+    "resnet152",
+    "resnet101-slim",
+    "resnext101_32x8d",
+    "inception_v3",
+    "inception_v3-crop",
+    "inception_v3-crop-aspect",
+    "inception_v3-video",
+    "inception_v3-video-aspect",
+    "pixels",
+    "patches",
 ]
+ASPECT_SUFFIX = "-aspect"  # the whole picture, undistorted
+FRAMES = 26  # of a clip, as caption-guided saliency trains on
 RANDOM = "random"  # instead of a weight file
 RANDOM_SUFFIX = "_random"
 
@@ -24,11 +47,14 @@ class Layer(NamedTuple):
         slots: vectors, of cells row by row; a single one is the mean of all cells.
         dim: numbers in each.
         end: the Keras layer whose maps they are.
+        frames: 0 for a picture; else as many as a clip gives, sampled evenly, and every slot is
+            the mean of one frame's cells.
     """
 
     slots: int
     dim: int
     end: str
+    frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,21 @@ def _resnet(res4: str) -> dict[str, Layer]:
         "res5c": Layer(49, 2048, last),
         "res4": Layer(196, 1024, res4),
     }
+
+
+def _inception(preprocessing: Preprocessing, *layers: str) -> Network:
+    """Inception-v3, with some of its layers."""
+    known = {
+        "frames26": Layer(FRAMES, 2048, "mixed10", FRAMES),
+        "mixed10": Layer(64, 2048, "mixed10"),
+        "pool3": Layer(1, 2048, "mixed10"),
+    }
+    return Network(
+        preprocessing,
+        {name: known[name] for name in layers},
+        "Keras's Inception-v3 without its top",
+        "scripts/download_pretrained_inception_v3.sh",
+    )
 
 
 NETWORKS: dict[str, Network] = {
@@ -84,13 +125,18 @@ NETWORKS: dict[str, Network] = {
         "PyTorch's ResNeXt-101 32x8d",
         "scripts/download_pretrained_resnext_101.sh",
     ),
-    "inception_v3": Network(
-        INCEPTION,
-        {"mixed10": Layer(64, 2048, "mixed10"), "pool3": Layer(1, 2048, "mixed10")},
-        "Keras's Inception-v3 without its top",
-        "scripts/download_pretrained_inception_v3.sh",
-    ),
+    "inception_v3": _inception(INCEPTION, "mixed10", "pool3"),
+    "inception_v3-crop": _inception(INCEPTION_CROP, "mixed10", "pool3"),
+    "inception_v3-crop-aspect": _inception(INCEPTION_WHOLE, "mixed10", "pool3"),
+    # A single frame's cells are of the same space as the mean that stands for it in training.
+    "inception_v3-video": _inception(INCEPTION_VIDEO, "frames26", "mixed10", "pool3"),
+    "inception_v3-video-aspect": _inception(INCEPTION_WHOLE, "frames26", "mixed10", "pool3"),
     "pixels": Network(PIXELS, {"rgb227": Layer(227 * 227, 3, "rgb227")}),
+    # Cells that see nothing but themselves, where it must be known which one holds what.
+    "patches": Network(
+        PATCHES,
+        {"cells8": Layer(64, 192, "cells8"), "frames26": Layer(FRAMES, 192, "cells8", FRAMES)},
+    ),
 }
 
 
@@ -119,6 +165,19 @@ def find_layer(extractor: str, layer: str) -> Layer:
     if layer not in layers:
         raise UserError(f"{extractor} has no layer {layer}; it has {', '.join(layers)}")
     return layers[layer]
+
+
+def keep_aspect(extractor: str) -> str:
+    """The extractor that sees whole pictures, undistorted.
+
+    Raises:
+        UserError: there is none beside this one.
+    """
+    kept = extractor.removesuffix(ASPECT_SUFFIX) + ASPECT_SUFFIX
+    if kept not in NETWORKS:
+        known = [name.removesuffix(ASPECT_SUFFIX) for name in NETWORKS if ASPECT_SUFFIX in name]
+        raise UserError(f"--keep_aspect is for {' and '.join(known)}, not for {extractor}")
+    return kept
 
 
 def is_random(extractor: str) -> bool:

@@ -10,7 +10,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 from scipy.sparse import csr_array
+
+from model.sight import Cut, Fit, Size, Steps, Stretch, Window
 
 SHORTER_SIDE = 256
 CROP = 224
@@ -41,6 +44,29 @@ class Resize(NamedTuple):
     shorter_side: int | None = None
     smooth: bool = True
 
+    @property
+    def side(self) -> int:
+        """S, of the network's input in pixels."""
+        return self.crop
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """What `resize_pixels` makes of a picture."""
+        return resize_pixels(image, self)
+
+    def window(self, height: int, width: int) -> Window:
+        """The part of a picture of H x W pixels that the network sees."""
+        if self.shorter_side is None:
+            return Window(0.0, 0.0, float(width), float(height))
+        scale = self.shorter_side / min(height, width)
+        if self.smooth:
+            side = self.crop / scale
+            return Window((width - side) / 2, (height - side) / 2, side, side)
+        first, step = zip(
+            *(_grid_of_tensorflow_1(n, scale, self.crop) for n in (width, height)), strict=True
+        )
+        left, top = (float(f * s) for f, s in zip(first, step, strict=True))
+        return Window(left, top, *(float(self.crop * s) for s in step))
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -48,18 +74,22 @@ class Preprocessing:
 
     Attributes:
         description: in words, stored with the features.
-        resize: what is seen.
+        resize: what is seen, and in how many pixels.
         normalise: [S, S, 3] float32, RGB from 0 to 255, to what the network takes.
     """
 
     description: str
-    resize: Resize
+    resize: Resize | Steps
     normalise: Callable[[np.ndarray], np.ndarray]
 
     @property
     def size(self) -> int:
         """S: the side of the network's input in pixels."""
-        return self.resize.crop
+        return self.resize.side
+
+    def window(self, height: int, width: int) -> Window:
+        """The rectangle of a picture of H x W pixels that the network's input shows."""
+        return self.resize.window(height, width)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Makes the network's input of a picture.
@@ -70,7 +100,7 @@ class Preprocessing:
         Returns:
             [S, S, 3] float32.
         """
-        return self.normalise(resize_pixels(image, self.resize))
+        return self.normalise(self.resize.pixels(image))
 
 
 RESNET = Preprocessing(
@@ -91,10 +121,39 @@ TORCH = Preprocessing(
     Resize(CROP, CROP),
     lambda pixels: (pixels / 255 - np.float32(MEAN_TORCH)) / np.float32(STD_TORCH),
 )
+
+
+def _minus_1_to_1(pixels: np.ndarray) -> np.ndarray:
+    return pixels / np.float32(127.5) - np.float32(1)
+
+
 INCEPTION = Preprocessing(
-    "both sides 299, bilinear with antialiasing; RGB / 127.5 - 1",
-    Resize(299),
-    lambda pixels: pixels / np.float32(127.5) - np.float32(1),
+    "both sides 299, bilinear with antialiasing; RGB / 127.5 - 1", Resize(299), _minus_1_to_1
+)
+# Caption-guided saliency: pictures as for Show, Attend and Tell; frames of clips as the ffmpeg
+# program wrote them (it resizes bicubically) and the released graph read them.
+INCEPTION_CROP = Preprocessing(
+    "centre square; 256, Lanczos; centre crop 224; 299, Lanczos; RGB / 127.5 - 1",
+    Steps((Cut(), Stretch(Size(256, 256)), Cut(224), Stretch(Size(299, 299)))),
+    _minus_1_to_1,
+)
+INCEPTION_VIDEO = Preprocessing(
+    "400 x 300, bicubic; both sides 299, bilinear; RGB / 127.5 - 1",
+    Steps(
+        (
+            Stretch(Size(400, 300), Image.Resampling.BICUBIC),
+            Stretch(Size(299, 299), Image.Resampling.BILINEAR),
+        )
+    ),
+    _minus_1_to_1,
+)
+INCEPTION_WHOLE = Preprocessing(
+    "longer side 299, Lanczos; grey around; RGB / 127.5 - 1", Steps((Fit(299),)), _minus_1_to_1
+)
+PATCHES = Preprocessing(
+    "centre square; 64, Lanczos; RGB / 127.5 - 1",
+    Steps((Cut(), Stretch(Size(64, 64)))),
+    _minus_1_to_1,
 )
 PIXELS = Preprocessing(
     "both sides 227, bilinear with antialiasing; RGB 0 to 255, rounded",
@@ -172,11 +231,15 @@ def _axes(height: int, width: int, resize: Resize) -> tuple[csr_array, csr_array
     return _weights(height, scale[0], offset[0], crop), _weights(width, scale[1], offset[1], crop)
 
 
+def _grid_of_tensorflow_1(length: int, scale: np.float32, crop: int) -> tuple[int, np.float32]:
+    """The first pixel along one axis after resizing, and how far pixels are apart before it."""
+    resized = int(np.float32(length) * np.float32(scale))  # cut off, not rounded
+    return (resized - crop) // 2, np.float32(length) / np.float32(resized)
+
+
 def _weights_of_tensorflow_1(length: int, scale: np.float32, crop: int) -> csr_array:
     """The weights [crop, length] of the pixels along one axis, each place between two of them."""
-    resized = int(np.float32(length) * scale)  # cut off, not rounded
-    step = np.float32(length) / np.float32(resized)
-    first = (resized - crop) // 2
+    first, step = _grid_of_tensorflow_1(length, scale, crop)
     place = np.arange(first, first + crop, dtype=np.float32) * step  # [crop]
     before = np.floor(place).astype(np.int64).clip(0, length - 1)
     after = np.minimum(before + 1, length - 1)

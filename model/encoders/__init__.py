@@ -13,7 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model.encoders import keras_networks, pixels, random_weights, resnext, slim_resnet
+from model.encoders import (
+    keras_networks,
+    patches,
+    pixels,
+    random_weights,
+    resnext,
+    slim_resnet,
+)
 from model.narrowing import narrow
 from model.networks import RANDOM, RANDOM_SUFFIX, Extractor, find_layer, find_network
 from utils.errors import UserError
@@ -30,7 +37,12 @@ FAMILIES: dict[str, ModuleType] = {
     "resnet101-slim": slim_resnet,
     "resnext101_32x8d": resnext,
     "inception_v3": keras_networks,
+    "inception_v3-crop": keras_networks,
+    "inception_v3-crop-aspect": keras_networks,
+    "inception_v3-video": keras_networks,
+    "inception_v3-video-aspect": keras_networks,
     "pixels": pixels,
+    "patches": patches,
 }
 
 
@@ -109,13 +121,15 @@ class ImageEncoder:
 
     Attributes:
         preprocessing: from a picture to the network's input.
-        run: the bare network, [batch size, S, S, 3] to [batch size, slots, dim], float32.
+        frames: how many a clip has; 0 where pictures are encoded.
+        run: the bare network, [batch size, S, S, 3] to [batch size, slots, dim], float32; a frame
+            has one slot.
     """
 
     def __init__(self, network: keras.Model, description: dict, batch_size: int):
         self.description, self.batch_size = description, batch_size
         self.layer: str = description["layer"]
-        self.slots, self.dim, _ = find_layer(description["extractor"], self.layer)
+        self.slots, self.dim, _, self.frames = find_layer(description["extractor"], self.layer)
         self.preprocessing = find_network(description["extractor"]).preprocessing
         size = self.preprocessing.size
         self.run = tf.function(
@@ -123,23 +137,46 @@ class ImageEncoder:
             input_signature=[tf.TensorSpec([batch_size, size, size, 3])],
         )
 
+    @property
+    def at_once(self) -> int:
+        """How many pictures, or clips of some frames each, fill a batch."""
+        return max(1, self.batch_size // max(1, self.frames))
+
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Encodes decoded pictures of any sizes.
+        """Encodes decoded pictures of any sizes, or the frames of clips.
 
         Args:
-            images: each uint8 [H, W, 3], RGB.
+            images: each uint8 [H, W, 3], RGB; of a layer with frames each [frames, H, W, 3].
 
         Returns:
             float16 [len(images), slots, dim], as extraction stores them.
         """
         parts = [
-            self.encode(np.stack([self.preprocessing(image) for image in chunk]))
-            for chunk in _chunks(images, self.batch_size)
+            self.encode(np.stack([self._prepare(image) for image in chunk]))
+            for chunk in _chunks(images, self.at_once)
         ]
         return np.concatenate(parts) if parts else np.zeros([0, self.slots, self.dim], np.float16)
 
     def encode(self, inputs: np.ndarray) -> np.ndarray:
-        """Encodes network inputs [N <= batch size, S, S, 3]: float16 [N, slots, dim]."""
+        """Encodes network inputs, batch by batch.
+
+        Args:
+            inputs: [N, S, S, 3]; of a layer with frames [N, frames, S, S, 3].
+
+        Returns:
+            float16 [N, slots, dim].
+        """
+        pictures = inputs.reshape(-1, *inputs.shape[-3:])
+        parts = [self._encode_batch(chunk) for chunk in _chunks(pictures, self.batch_size)]
+        return np.concatenate(parts).reshape(len(inputs), self.slots, self.dim)
+
+    def _prepare(self, image: np.ndarray) -> np.ndarray:
+        if not self.frames:
+            return self.preprocessing(image)
+        return np.stack([self.preprocessing(frame) for frame in image])
+
+    def _encode_batch(self, inputs: np.ndarray) -> np.ndarray:
+        """float16 [N, slots or 1, dim] of [N <= batch size, S, S, 3]."""
         number, missing = len(inputs), self.batch_size - len(inputs)
         if missing:
             inputs = np.pad(inputs, [(0, missing), (0, 0), (0, 0), (0, 0)])
@@ -148,9 +185,9 @@ class ImageEncoder:
     def _read_layer(self, maps: tf.Tensor) -> tf.Tensor:
         slots = tf.reshape(maps, [self.batch_size, maps.shape[1] * maps.shape[2], self.dim])
         slots = tf.cast(slots, tf.float32)  # a mean of 49 bfloat16 would lose digits
-        if self.slots == 1:
+        if self.slots == 1 or self.frames:
             slots = tf.reduce_mean(slots, axis=1, keepdims=True)
-        return slots  # [B, slots, dim]
+        return slots  # [B, slots, dim]; of a layer with frames [B, 1, dim]
 
 
 def describe(recipe: Recipe, folder: str | Path) -> dict:
@@ -165,9 +202,11 @@ def describe(recipe: Recipe, folder: str | Path) -> dict:
             `calibrate`.
     """
     recipe.check()
-    slots, dim, _ = find_layer(recipe.extractor, recipe.layer)
+    slots, dim, _, frames = find_layer(recipe.extractor, recipe.layer)
     shape = {"layer": recipe.layer, "slots": slots, "dim": dim}
     shape["preprocessing"] = find_network(recipe.extractor).preprocessing.description
+    if frames:
+        shape["frames"] = f"{frames} of a clip, places round(linspace(0, n - 1, {frames}))"
     if recipe.precision != "float32":
         shape["precision"] = recipe.precision
     return {"extractor": recipe.name, "encoder": _describe_weights(recipe, Path(folder)), **shape}

@@ -16,9 +16,9 @@ _NETWORKS = {
 def build(extractor: str) -> keras.Model:
     """The network without its classifier: [B, S, S, 3] to its last maps."""
     size = find_network(extractor).preprocessing.size
-    make = _NETWORKS[extractor]
-    network = make(include_top=False, weights=None, input_shape=(size, size, 3))
-    if extractor == "inception_v3":
+    name, *_ = extractor.split("-")  # behind it, how the network is shown a picture
+    network = _NETWORKS[name](include_top=False, weights=None, input_shape=(size, size, 3))
+    if name == "inception_v3":
         _name_layers(network)
     return network
 
