@@ -126,6 +126,12 @@ class TrainConfig:
     """End training after so many epochs without a better checkpoint; by default never."""
     keep_checkpoints: int = 1
     """Checkpoints to keep besides the best and the last."""
+    snapshots_per_epoch: int | None = None
+    """Checkpoints at even shares of an epoch, each validated and kept; by default none."""
+    released_snapshots: bool = False
+    """Take them after the first batch of each share, as the released code of saliency does."""
+    keep_snapshots: int | None = None
+    """Snapshots to keep, the newest; by default all."""
     checkpoint_every: int = 1000
     """Steps between checkpoints within an epoch; each epoch ends with one in any case."""
     report_every: int = 20
@@ -211,9 +217,10 @@ def _hashtags(extractor: str, model: ModelConfig, **changes) -> Config:
     return Config(data=data, model=model, train=dataclasses.replace(_HASHTAGS, **changes))
 
 
-def _saliency(media: Literal["image", "video"], extractor: str) -> Config:
+def _saliency(media: Literal["image", "video"], extractor: str, shares: int, keep: int) -> Config:
     data = dataclasses.replace(_SHIPPED, extractor=extractor)
-    return Config(data=data, model=SaliencyConfig(media=media), train=_SALIENCY)
+    train = dataclasses.replace(_SALIENCY, snapshots_per_epoch=shares, keep_snapshots=keep)
+    return Config(data=data, model=SaliencyConfig(media=media), train=train)
 
 
 def _stories(model: CharRNNConfig = CharRNNConfig(), **changes) -> Config:  # noqa: B008
@@ -256,8 +263,8 @@ _METHODS = {
         optimizer="rmsprop",
         learning_rate=0.01,
     ),
-    "saliency-image": _saliency("image", "inception_v3-crop"),
-    "saliency-video": _saliency("video", "inception_v3-video"),
+    "saliency-image": _saliency("image", "inception_v3-crop", shares=5, keep=40),
+    "saliency-video": _saliency("video", "inception_v3-video", shares=10, keep=30),
 }
 PRESETS = {name: dataclasses.replace(found, preset=name) for name, found in _METHODS.items()}
 
@@ -311,6 +318,8 @@ _AT_LEAST_1 = (
     "checkpoint_every",
     "report_every",
     "patience",
+    "snapshots_per_epoch",
+    "keep_snapshots",
 )
 
 
@@ -337,6 +346,8 @@ def check(config: Config) -> None:
         raise UserError(f"--word_vectors starts a single embedding of words; methods: {have}")
     if train.select_by == "score" and model.reads == "text":
         raise UserError("--select_by score is for captions of posts; text has a loss alone")
+    if train.released_snapshots and not train.snapshots_per_epoch:
+        raise UserError("--released_snapshots says when: give --snapshots_per_epoch with it")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from configuration import Config, parse_config
 from data_loader.corpus import Corpus, open_corpus
+from data_loader.frequencies import log_frequencies
 from data_loader.identity import features_identity, training_identity
 from data_loader.pipeline import Posts, distribute, open_posts, steps_per_epoch
 from data_loader.view import View, open_view
@@ -42,6 +43,9 @@ MAY_CHANGE = (
     "train.checkpoint_every",
     "train.report_every",
     "train.patience",
+    "train.snapshots_per_epoch",
+    "train.released_snapshots",
+    "train.keep_snapshots",
 )
 # What workers must not differ in: settings and data, wherever each of them finds its data.
 IN_COMMON = ("model", "train", "vocabulary_sha256", "training_posts", "features")
@@ -136,18 +140,22 @@ def print_settings(config: Config, data: Data) -> None:
 
 def read_initial(config: Config, data: Data) -> Initial | None:
     """What a new run starts from instead of its own random values, where something was given."""
-    train = config.train
+    train, words = config.train, data.source.vocabulary
     if list_checkpoints(config.run_dir):
         return None
     if train.init_from is not None:
         return read_released(train.init_from)
+    starts = {}
     if train.word_vectors is not None:
-        words = data.source.vocabulary.words
-        found = read_word_vectors(train.word_vectors, words, config.model.word_dim)
+        found = read_word_vectors(train.word_vectors, words.words, config.model.word_dim)
         print(found.coverage(len(words) - len(SPECIAL_WORDS)))
-        table = config.model.embedding
-        return lambda values: {**values, table: found.put_into(values[table])}
-    return None
+        starts[config.model.embedding] = found.put_into
+    if config.model.word_bias is not None:
+        bias = log_frequencies(data.training, len(words))
+        starts[config.model.word_bias] = lambda _: bias
+    if not starts:
+        return None
+    return lambda values: values | {name: make(values[name]) for name, make in starts.items()}
 
 
 def read_released(path: Path) -> Initial:
@@ -206,11 +214,13 @@ def make_trainer(config: Config, settings: dict, data: Data, strategy, run, init
 
 def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
     """Where batches come from; a resumed run keeps its global batch."""
+    from model.snapshots import snapshot_steps
     from model.trainer import Feed
 
     training, validation = data.training, data.validation
     batch = global_batch or config.train.batch_size * strategy.num_replicas_in_sync
     seed = config.train.seed
+    snapshots = (config.train.snapshots_per_epoch, config.train.released_snapshots)
     runs_of = config.train.batch_size if config.model.spec == "released" else None
 
     def train_batches(epoch: int, first_step: int):
@@ -227,6 +237,7 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
         global_batch=batch,
         steps_per_epoch=steps_per_epoch(len(training), batch),
         judge=make_judge(config, data) if validation else None,
+        snapshots=snapshot_steps(len(training), batch, *snapshots),
     )
 
 

@@ -21,7 +21,8 @@ class RunSink:
     Args:
         reporter: log, TensorBoard and progress bar of the run.
         captioner, optimizer: what is saved.
-        keep: checkpoints besides the best and the last.
+        keep: checkpoints besides the best, the last and the snapshots.
+        keep_snapshots: of the snapshots, the newest; None for all.
         state: JSON values that every checkpoint carries (`sizes` among them).
     """
 
@@ -32,16 +33,19 @@ class RunSink:
         optimizer: Optimizer,
         keep: int,
         state: Mapping[str, Any],
+        keep_snapshots: int | None = None,
     ):
         self.reporter, self.captioner, self.optimizer = reporter, captioner, optimizer
-        self.keep, self.state = keep, dict(state)
+        self.keep, self.keep_snapshots, self.state = keep, keep_snapshots, dict(state)
         self.advance, self.report, self.close = reporter.advance, reporter.report, reporter.close
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
         """One checkpoint: plain arrays under the model's own names."""
         weights, moments = self.captioner.parameters.values(), self.optimizer.state()
         state, run = {**self.state, **state}, self.reporter.run.path
-        checkpoint.save(run, step, weights, moments, state, self.keep, best)
+        kept = state["snapshots"]
+        kept = kept if self.keep_snapshots is None else kept[-self.keep_snapshots :]
+        checkpoint.save(run, step, weights, moments, state, self.keep, best, kept)
 
 
 class NoSink:
@@ -97,6 +101,7 @@ def _progress(step: int, state: Mapping[str, Any]) -> Progress:
         best=Best.from_state(state),
         recent_losses=tuple(state["recent_losses"]),
         global_batch=state["global_batch"],
+        snapshots=tuple(state.get("snapshots", ())),  # runs of before snapshots have none
     )
 
 

@@ -32,6 +32,7 @@ class TrainSettings(Settings, Protocol):
     clip_norm: float | None
     released_mask_bug: bool
     keep_checkpoints: int
+    keep_snapshots: int | None
     init_from: Path | None
 
 
@@ -180,4 +181,5 @@ def _make_sink(
     train = settings.train
     reporter = Reporter(run, train.epochs * feed.steps_per_epoch, step)
     state = {"sizes": dict(sizes), "seed": train.seed}
-    return RunSink(reporter, captioner, optimizer, train.keep_checkpoints, state)
+    keep = (train.keep_checkpoints, state, train.keep_snapshots)
+    return RunSink(reporter, captioner, optimizer, *keep)

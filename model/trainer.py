@@ -6,7 +6,7 @@ to be kept goes to `save` and `report`.
 
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -45,6 +45,7 @@ class Feed(NamedTuple):
         steps_per_epoch: steps that see every post once.
         judge: scores captions for the validation posts, which then decides what is best; None
             where the validation loss decides.
+        snapshots: steps of an epoch after which the model is validated and its checkpoint kept.
     """
 
     training: Callable[[int, int], Iterable]
@@ -53,6 +54,7 @@ class Feed(NamedTuple):
     global_batch: int
     steps_per_epoch: int
     judge: Judge | None = None
+    snapshots: Collection[int] = ()
 
     def posts_at(self, step: int) -> int:
         """Posts of a step, which counts from 0 over all epochs."""
@@ -70,6 +72,7 @@ class Progress(NamedTuple):
         best: validation so far.
         recent_losses: of the steps since the last report; the next one is about them too.
         global_batch: of the steps done; None before the first.
+        snapshots: steps of the checkpoints that are kept.
     """
 
     step: int = 0
@@ -77,6 +80,7 @@ class Progress(NamedTuple):
     best: Best = Best()
     recent_losses: tuple[float, ...] = ()
     global_batch: int | None = None
+    snapshots: tuple[int, ...] = ()
 
 
 class Sink(Protocol):
@@ -128,6 +132,7 @@ class Trainer:
         self._workers = workers or Workers(strategy)
         self._compiled: dict[Callable, Callable] = {}
         self._pending: list[tuple[int, tf.Tensor]] = []  # losses that nobody has looked at yet
+        self._snapshots = list(progress.snapshots)
         self._recent = list(progress.recent_losses)  # losses since the last report
         self._seen, self._since = 0, time.monotonic()  # posts since the last report, its time
 
@@ -168,7 +173,9 @@ class Trainer:
             if self.step == end:
                 break  # validation comes before the epoch's checkpoint
             stopping = self._workers.agree(stop.asked)
-            if stopping or self.step % self.settings.checkpoint_every == 0:
+            if self.step - epoch * self.feed.steps_per_epoch in self.feed.snapshots:
+                self._take_snapshot(epoch, stop)
+            elif stopping or self.step % self.settings.checkpoint_every == 0:
                 self._save(epoch, best=False)
             if stopping:
                 return False
@@ -183,6 +190,14 @@ class Trainer:
         if self.step % self.settings.report_every == 0:
             self._report(epoch)
 
+    def _take_snapshot(self, epoch: int, stop: StopRequest) -> None:
+        """Within an epoch: the best and the patience are about whole ones."""
+        scores = self._validate(stop) if self.feed.validation is not None else None
+        if scores is not None:
+            self._report_validation(epoch, scores)
+        self._snapshots.append(self.step)
+        self._save(epoch, best=False)
+
     def _finish_epoch(self, epoch: int, stop: StopRequest) -> bool:
         """Reports what is left, validates and saves; False when stopped before the scores."""
         if self._pending:
@@ -193,12 +208,17 @@ class Trainer:
             if scores is None:
                 self._save(epoch, best=False)
                 return False
-            require_finite(self.step, epoch + 1, {"validation loss": scores["loss"]})
+            self._report_validation(epoch, scores)
             self.best, best = self.best.after(scores)
-            values = {f"val_{name}": value for name, value in scores.items()}
-            self.sink.report(self.step, epoch + 1, **values)
+        if self.feed.steps_per_epoch in self.feed.snapshots:
+            self._snapshots.append(self.step)
         self._save(epoch + 1, best)
         return True
+
+    def _report_validation(self, epoch: int, scores: dict[str, float]) -> None:
+        require_finite(self.step, epoch + 1, {"validation loss": scores["loss"]})
+        values = {f"val_{name}": value for name, value in scores.items()}
+        self.sink.report(self.step, epoch + 1, **values)
 
     def _validate(self, stop: StopRequest) -> dict[str, float] | None:
         """Scores of the validation posts; None where a stop was asked for meanwhile."""
@@ -270,5 +290,6 @@ class Trainer:
             **self.best.to_state(),
             "recent_losses": self._recent,
             "global_batch": self.feed.global_batch,
+            "snapshots": list(self._snapshots),
         }
         self.sink.save(self.step, state, best)

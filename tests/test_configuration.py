@@ -97,6 +97,16 @@ def test_saliency_trains_as_described(media):
     assert (data.split, data.context, data.extractor) == ("shipped", "none", extractor)
     assert (train.batch_size, train.epochs, train.learning_rate) == (100, 10, 5e-4)
     assert (train.learning_rate_decay, train.optimizer) == (1.0, "adam")
+    snapshots = {"image": (5, 40), "video": (10, 30)}[media]
+    assert (train.snapshots_per_epoch, train.keep_snapshots) == snapshots
+
+
+def test_snapshots_of_the_release_need_to_be_asked_for():
+    with pytest.raises(UserError, match="--snapshots_per_epoch"):
+        parse_config(["--released_snapshots"])
+    for name in ("snapshots_per_epoch", "keep_snapshots"):
+        with pytest.raises(UserError, match=f"--{name} is 0"):
+            parse_config([f"--{name}", "0"])
 
 
 @pytest.mark.parametrize(

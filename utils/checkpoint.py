@@ -12,7 +12,7 @@ step is the best so far. So there is no pointer file that a crash could leave be
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +49,7 @@ def save(
     state: Mapping[str, Any],
     keep: int = 1,
     best: bool = False,
+    kept: Collection[int] = (),
 ) -> Path:
     """Saves one checkpoint, then removes those that are no longer kept; returns its folder.
 
@@ -64,6 +65,7 @@ def save(
         keep: how many to keep besides the best and the last one. With 0, a run whose last one is
             its best has nothing to fall back on should that be damaged.
         best: whether this is the best so far.
+        kept: steps whose checkpoints stay in any case.
 
     Raises:
         UserError: the disk is full or not writable; the checkpoints that were there stay.
@@ -83,7 +85,7 @@ def save(
         ) from error
     finally:
         files.remove(temporary)
-    _remove_old(run, step, best_step, keep)
+    _remove_old(run, step, {best_step, *kept}, keep)
     return folder / str(step)
 
 
@@ -276,13 +278,13 @@ def _publish(temporary: Path, folder: Path, step: int) -> None:
     files.remove(replaced)
 
 
-def _remove_old(run: str | os.PathLike, step: int, best_step: int | None, keep: int) -> None:
+def _remove_old(run: str | os.PathLike, step: int, kept: Collection[int | None], keep: int) -> None:
     folder, steps = _folder(run), list_checkpoints(run)
     for later in [other for other in steps if other > step]:
         aside = folder / f"{_ASIDE}{later}"
         files.remove(aside)
         (folder / str(later)).rename(aside)
-    others = [other for other in steps if other < step and other != best_step]
+    others = [other for other in steps if other < step and other not in kept]
     for old in others[: max(0, len(others) - keep)]:
         # Renamed first: a half removed folder must not look like a damaged checkpoint.
         gone = files.temporary_beside(folder / str(old))

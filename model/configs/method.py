@@ -32,6 +32,8 @@ class Method:
         learns: False for a method that only searches.
         embedding: the parameter that is the one embedding of words, `word_dim` wide, and can start
             from word vectors; None for a method with several or without.
+        word_bias: the parameter that is added to the words' logits and starts at the logarithms of
+            their frequencies; None where it starts at 0.
         word_query: False for separate tag generation, which writes no sequence.
         tags_per_post: then, how many tags are predicted; None for the training posts' mean.
     """
@@ -43,6 +45,7 @@ class Method:
     reads: str = "posts"
     learns: bool = True
     embedding: str | None = None
+    word_bias: str | None = None
     word_query: bool = True
     tags_per_post: int | None = None
 

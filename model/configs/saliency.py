@@ -23,6 +23,7 @@ class SaliencyConfig(Method):
     word_slots: int = 25
     """Longest caption, with the symbol that ends it."""
     embedding = "W_e"
+    word_bias = "b_o"
 
     @property
     def image_layer(self) -> str:

@@ -5,13 +5,16 @@
     python -m scripts.benchmark load --layer res5c
     python -m scripts.benchmark build
     python -m scripts.benchmark extract
+    python -m scripts.benchmark saliency
 
 Ratios are those of one run: what is compared takes turns.
 """
 
 import dataclasses
+import functools
+import operator
 
-from scripts.benchmark import build, decode, extract, load, train
+from scripts.benchmark import build, decode, extract, load, saliency, train
 from utils.command_line import parse
 from utils.errors import run_command
 from utils.reports import write_report
@@ -23,12 +26,13 @@ JOBS = {
     load.Load: load.measure,
     build.Build: build.measure,
     extract.Extract: extract.measure,
+    saliency.Saliency: saliency.measure,
 }
 
 
 def main() -> None:
     """Measures one thing, prints a table, writes JSON."""
-    options = parse(train.Train | decode.Decode | load.Load | build.Build | extract.Extract)
+    options = parse(functools.reduce(operator.or_, JOBS))
     options.check()
     numbers = JOBS[type(options)](options)
     print(metric_table({type(options).__name__.lower(): numbers}, digits=3))

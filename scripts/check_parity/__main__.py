@@ -15,6 +15,7 @@ import tyro
 
 from scripts.check_parity.csmn import compare_csmn_paper, compare_csmn_released
 from scripts.check_parity.recorded import Arrays, Comparison
+from scripts.check_parity.saliency import compare_saliency
 from scripts.check_parity.show_attend import compare_show_attend
 from utils.command_line import parse
 from utils.devices import quiet_tensorflow
@@ -81,10 +82,12 @@ def family(file: Path, arrays: Arrays) -> Callable[[Arrays], Iterator[Comparison
         return compare_csmn_released
     if "var/L_o.weight" in arrays:
         return compare_show_attend
+    if "var/embed_features_W" in arrays:
+        return compare_saliency
     raise UserError(
         f"{file} has no form that is known here; expected a recorded run of "
         "csmn_paper (config, var/W_eb ...), csmn_released (var/Wea ...), show_attend_tell or "
-        "look_back (var/L_o.weight ...)"
+        "look_back (var/L_o.weight ...), caption_guided_saliency (var/embed_features_W ...)"
     )
 
 

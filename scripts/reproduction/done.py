@@ -27,6 +27,9 @@ NO_MATTER = {
     "train.keep_checkpoints",
     "train.checkpoint_every",
     "train.report_every",
+    "train.snapshots_per_epoch",
+    "train.released_snapshots",
+    "train.keep_snapshots",
 }
 
 

@@ -90,6 +90,7 @@ def make_trainer(
     posts=None,
     workers=None,
     judge=None,
+    snapshots=(),
     **settings,
 ):
     posts = make_posts() if posts is None else posts
@@ -100,7 +101,7 @@ def make_trainer(
         return STRATEGY.experimental_distribute_dataset(data)
 
     validation = batches if validate else None
-    feed = Feed(lambda _, first: batches(first), validation, POSTS, BATCH, 3, judge)
+    feed = Feed(lambda _, first: batches(first), validation, POSTS, BATCH, 3, judge, snapshots)
     settings = SimpleNamespace(**(vars(SETTINGS) | settings))
     sink = Events(progress.step)
     return Trainer(

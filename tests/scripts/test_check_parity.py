@@ -26,7 +26,7 @@ def test_the_model_agrees_with_the_recorded_run(file):
 
 
 def test_there_are_goldens():
-    assert len(GOLDENS) == 8
+    assert len(GOLDENS) == 9
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,30 @@ def test_a_difference_from_the_korean_system_is_seen(tmp_path, name, changes, ca
     assert "DIFFERS" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train_loss": lambda x: x * 1.001},
+        {"masked_log_prob": lambda x: x * 1.001},
+        {"grad__Wemb": lambda x: x[::-1]},
+        {"grad__predict_word_b": lambda x: x + (np.arange(len(x)) == 3) * 1e-3},
+        {"grad__LSTM_CAP/lstm_cell/kernel": lambda x: np.roll(x, 13, 1)},
+        {"greedy_ids": lambda x: np.where(x == 0, 1, x)},
+        {"greedy_logits": lambda x: x[:, ::-1]},
+        {"saliency_log_prob": lambda x: x[:, :, ::-1]},
+        {"saliency_final": lambda x: x * 1.001},
+        {"var__LSTM_CAP/lstm_cell/bias": lambda x: x + 0.01},
+        {"features": lambda x: x[:, ::-1]},
+        {"query": lambda x: x[::-1]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_difference_from_caption_guided_saliency_is_seen(tmp_path, changes, capsys):
+    file = FOLDER / "caption_guided_saliency_a.npz"
+    assert not check_file(rewrite(tmp_path, file, **changes))
+    assert "DIFFERS" in capsys.readouterr().out
+
+
 def test_a_bias_that_nothing_depends_on_is_no_difference(tmp_path):
     """Rounding is left of its gradient, but a real value there is a mistake."""
     file, name = FOLDER / "look_back_a.npz", "look_back_attention.attention.bias"
@@ -86,10 +110,15 @@ def test_unreadable_files_are_one_clear_error(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     with pytest.raises(UserError, match="no form that is known"):
         check_file(tmp_path / "other.npz")
-    arrays = dict(np.load(GOLDENS[0]))
+    arrays = dict(np.load(FOLDER / "csmn_paper_p5_a.npz"))
     del arrays["var/W_q"]
     np.savez(tmp_path / "partial.npz", **arrays)
     with pytest.raises(UserError, match=r"whole recorded run.*W_q"):
+        check_file(tmp_path / "partial.npz")
+    arrays = dict(np.load(FOLDER / "caption_guided_saliency_a.npz"))
+    arrays["mask"] = arrays["mask"][:, ::-1]
+    np.savez(tmp_path / "partial.npz", **arrays)
+    with pytest.raises(UserError, match=r"whole recorded run.*one position more"):
         check_file(tmp_path / "partial.npz")
     arrays = dict(np.load(FOLDER / "look_back_a.npz"))
     del arrays["var/init_h.weight"]

@@ -19,8 +19,8 @@ OPTIMIZER = {"step": np.int64(7), "m/w_e_a": np.full([5, 3], 1e-30)}
 STATE = {"epoch": 2, "seeds": [3, 4], "best_score": 0.1 + 0.2, "note": "ä"}
 
 
-def save(run, step, best=False, keep=0, weights=WEIGHTS):
-    return checkpoint.save(run, step, weights, OPTIMIZER, STATE, keep=keep, best=best)
+def save(run, step, best=False, keep=0, weights=WEIGHTS, kept=()):
+    return checkpoint.save(run, step, weights, OPTIMIZER, STATE, keep=keep, best=best, kept=kept)
 
 
 def flip_a_byte(path, position=-1):
@@ -207,3 +207,13 @@ def test_names_and_shapes_must_be_exactly_those_of_the_model():
     for piece in ("runs/x", "missing: new", "not in this model: old", "b (4,) for (5,)"):
         assert piece in message
     checkpoint.check_names(found, found, "the same")
+
+
+def test_some_are_kept_whatever_comes(tmp_path):
+    for step in (10, 20, 30, 40, 50):
+        kept = [other for other in (10, 30) if other <= step]
+        save(tmp_path, step, best=step == 20, keep=1, kept=kept)
+    assert checkpoint.list_checkpoints(tmp_path) == [10, 20, 30, 40, 50]
+    save(tmp_path, 60, keep=1, kept=[30])
+    assert checkpoint.list_checkpoints(tmp_path) == [20, 30, 50, 60]
+    assert checkpoint.load(tmp_path, "30").step == 30
