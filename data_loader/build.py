@@ -115,6 +115,7 @@ def _recipe(options: BuildOptions, language: str | None, images: tuple[str, ...]
         drop_links=not options.shipped and options.links == "drop",
         images=images,
         splits=options.splits,
+        division=options.division,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from data_loader.source_flags import PAPERS, defaults_of, idle_flags
 from data_loader.sources import ONLY_TASK, SHIPPED, WITHOUT_USERS, Source
+from data_loader.sources.folder import Division
 from utils.errors import UserError
 
 # These do not decide what is built, or are recorded by checksum.
@@ -17,8 +18,9 @@ class BuildOptions:
     """Builds one view of a data root: posts in, columns of word ids and user contexts out."""
 
     source: Source
-    """Where the posts come from: your own crawl (posts.jsonl), or one of the published data sets,
-    whose posts and splits are taken as they were published."""
+    """Where the posts come from: your own crawl (posts.jsonl), a folder of pictures or clips with
+    captions.tsv or captions.jsonl, or one of the published data sets, whose posts and splits are
+    taken as they were published."""
     input: Path
     """crawl: posts.jsonl, posts.jsonl.gz or the folder that holds it; all others: the folder that
     holds the files (kts: its train, valid and test)."""
@@ -40,12 +42,12 @@ class BuildOptions:
     max_bad_share: float = 0.15
     """crawl: see max_bad_posts; 1 keeps all users."""
     min_words: int | None = None
-    """Shorter posts are out (instapic, yfcc, flickr30k, coco: training posts); default 3, for data
-    without users 1. kts, diya, diya_crawl and harrison count words of the vocabulary alone."""
+    """Shorter posts are out (of data with a split: training posts); default 3, for data without
+    users 1. kts, diya, diya_crawl and harrison count words of the vocabulary alone."""
     max_words: int | None = None
-    """Longer posts are out (instapic, yfcc, flickr30k, coco: training posts; longer test posts
-    stay, their word ids are cut and their references are whole); default 15, for data without users
-    30 words or 25 hashtags."""
+    """Longer posts are out (of data with a split: training posts; longer test posts stay, their
+    word ids are cut and their references are whole); default 15, for data without users 30 words or
+    25 hashtags."""
     min_posts: int = 50
     """crawl: users with fewer posts left are out."""
     max_posts: int = 1000
@@ -70,11 +72,13 @@ class BuildOptions:
     """Words that training posts have less often are unknown."""
 
     split: Literal["users", "posts"] = "users"
-    """crawl: whole users go to training, validation or test, or any post can go anywhere."""
+    """crawl: whole users go to training, validation or test, or any post can go anywhere. folder:
+    posts divides the files, with all captions of each, whatever their captions' file says; without
+    it, that file says which are train, val and test."""
     train_share: float = 0.9
-    """crawl: the share of the posts that is for training."""
+    """crawl, folder with --split posts: the share of the posts (files) that is for training."""
     test_posts: int = 5000
-    """crawl: posts for test; what is left is for validation."""
+    """crawl, folder with --split posts: posts (files) for test; what is left is for validation."""
     val_posts: int | None = None
     """instapic, yfcc, harrison: training posts that become validation posts, at most a tenth;
     default 5000, or 0 with the released tokenizer."""
@@ -116,7 +120,16 @@ class BuildOptions:
     @property
     def view_split(self) -> str:
         """The split in the view's name."""
+        if self.division:
+            return "posts"
         return "shipped" if self.shipped else self.split
+
+    @property
+    def division(self) -> Division | None:
+        """How the files of a folder are divided; None where their captions say it."""
+        if self.source != "folder" or self.split != "posts":
+            return None
+        return Division(self.train_share, self.test_posts, self.seed)
 
     def complete(self) -> "BuildOptions":
         """Fills in the defaults of the source and the task, and refuses what makes no sense.
@@ -168,7 +181,14 @@ class BuildOptions:
     @property
     def idle(self) -> set[str]:
         """Flags that do nothing with these values of others; of complete options."""
-        return idle_flags(self.source, self.task, self.tokenizer, self.context, self.harrison_split)
+        return idle_flags(
+            self.source,
+            self.task,
+            self.tokenizer,
+            self.context,
+            self.harrison_split,
+            self.split,
+        )
 
     def _refuse_idle_flags(self, idle: set[str]) -> None:
         """A flag that would do nothing is an error, not a surprise."""

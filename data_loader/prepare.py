@@ -16,6 +16,7 @@ from data_loader.language import Dictionary
 from data_loader.parallel import ordered_map, processor_cores
 from data_loader.posts import Problems, RawPost
 from data_loader.sources import SOURCES
+from data_loader.sources.folder import Division
 from data_loader.tokenizer import (
     has_link,
     tokenize,
@@ -38,7 +39,7 @@ class Recipe:
     """How posts are read, judged and cut; the flags of `BuildOptions` that matter here.
 
     `language` is None for no language filter, `images` are lent to posts that have none, `splits`
-    is where Flickr30k's lists of images are.
+    is where Flickr30k's lists of images are, `division` divides a folder's files.
     """
 
     source: str
@@ -50,10 +51,13 @@ class Recipe:
     drop_links: bool
     images: tuple[str, ...] = ()
     splits: Path | None = None
+    division: Division | None = None
 
     @property
     def where(self) -> dict:
         """What the importer is told besides the input and the task."""
+        if self.source == "folder":
+            return {"division": self.division}
         return {"splits": self.splits} if self.source == "flickr30k" else {}
 
 

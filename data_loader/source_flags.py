@@ -18,6 +18,7 @@ CRAWL_ONLY = {
     "test_posts",
     "images_list",
 }
+DIVISION = {"split", "train_share", "test_posts"}
 NOT_AS_RELEASED = {"min_words", "max_words", "min_count"}
 PAPERS = ("crawl", "instapic", "yfcc")  # the data of Attend to You
 KOREAN = ("kts", "diya", "diya_crawl")
@@ -63,9 +64,13 @@ def counts_known_words(source: str) -> bool:
     return source in (*KOREAN, "harrison")
 
 
-def idle_flags(source: str, task: str, tokenizer: str, context: str, harrison_split: str) -> set:
+def idle_flags(
+    source: str, task: str, tokenizer: str, context: str, harrison_split: str, split: str = "users"
+) -> set:
     """Flags that do nothing with these values of others."""
     idle = set(CRAWL_ONLY) if source in SHIPPED else {"val_posts"}
+    if source == "folder":  # only where it has to be divided
+        idle -= DIVISION if split == "posts" else {"split"}
     if source != "harrison":
         idle.add("harrison_split")
     if source != "flickr30k":

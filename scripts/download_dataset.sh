@@ -30,6 +30,13 @@ The other data sets are to be had from their authors; no checksum is published, 
                     python -m scripts.build_dataset --source flickr30k --input FOLDER --splits LISTS ...
   coco              https://cocodataset.org/#download (2014 images and annotations)
                     python -m scripts.build_dataset --source coco --input FOLDER ...
+  msrvtt            https://www.microsoft.com/en-us/research/publication/msr-vtt-a-large-video-description-dataset-for-bridging-video-and-language/
+                    (2016: train_val_videodatainfo.json, test_videodatainfo.json; clips in TrainValVideo, TestVideo)
+                    python -m scripts.build_dataset --source msrvtt --input FOLDER ...
+  entities          https://github.com/BryanPlummer/flickr30k_entities (annotations.zip: Sentences, Annotations)
+                    boxes for the pictures of flickr30k: python -m scripts.pointing_game --help
+A folder of your own, pictures or clips, with captions.tsv (FILE<TAB>CAPTION<TAB>train, val or test):
+                    python -m scripts.build_dataset --source folder --input FOLDER ...
 An archive that you have: scripts/download_dataset.sh FILE_OR_URL SHA256 [FOLDER]
 END
   exit 1

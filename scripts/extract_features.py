@@ -1,4 +1,4 @@
-"""Extracts features of every image that a data root lists: of ResNet-101, or of another network.
+"""Extracts features of every image or clip that a data root lists: of ResNet-101, or of another.
 
 Examples:
     python -m scripts.extract_features --data_dir data --images data/images --layer pool5 \
@@ -7,6 +7,8 @@ Examples:
         --extractor resnext101_32x8d --layer res4 \
         --weights data/weights/ig_resnext101_32x8-c38310e5.pth
     python -m scripts.extract_features --data_dir data --images data/images --extractor pixels
+    python -m scripts.extract_features --data_dir data --images data/MSR-VTT \
+        --extractor inception_v3-video --layer frames26 --weights random
 
 May be killed at any time and started again: rows that are done stay, and the result is the same,
 bit for bit. After new posts were added to the root, the same command extracts what is new.
@@ -19,17 +21,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
+from data_loader.clips import open_clip
 from data_loader.feature_writer import FeatureWriter, file_lock
 from data_loader.features import DONE, FAILED, features_folder, read_image_names
-from data_loader.images import ImageError, read_image
-from model.networks import NETWORKS, RANDOM, Extractor, find_layer, find_network
+from data_loader.images import ImageError, MediaError, read_image
+from model.networks import NETWORKS, RANDOM, Extractor, find_layer, find_network, keep_aspect
 from model.preprocessing import Preprocessing
 from utils.command_line import parse
 from utils.devices import quiet_tensorflow
@@ -43,23 +46,31 @@ if TYPE_CHECKING:
 T, R = TypeVar("T"), TypeVar("R")
 # Small batches are as fast as large ones on a CPU, and quicker to fill for a single picture.
 CPU_BATCH, GPU_BATCH = 8, 64
+# Clips bring so many frames each: whole batches of them waste no work.
+FRAMES_CPU_BATCH, FRAMES_GPU_BATCH = 13, 52
 FAILURES_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Options:
-    """Extracts features of every image that a data root lists."""
+    """Extracts features of every image or clip that a data root lists."""
 
     images: Path
-    """The folder with the images."""
+    """The folder with the images or clips."""
     data_dir: Path = Path("data")
     """The data root; its images.txt, made by scripts.build_dataset, lists the images."""
     extractor: Extractor = "resnet101"
-    """The network. `pixels` is none: the picture in 227 x 227 pixels."""
+    """The network. inception_v3-crop sees pictures as caption-guided saliency does, the centre in
+    299 x 299 pixels, inception_v3-video the frames of clips. `pixels` is none: the picture in 227 x
+    227 pixels; nor is `patches`: its centre square as 8 x 8 cells of 8 x 8 pixels."""
     layer: str | None = None
     """Of ResNets pool5 (default): one vector of 2048 per image; res5c: 7 x 7 of them (200 KB per
     image); res4: 14 x 14 of 1024 (400 KB). Of inception_v3 mixed10 (default): 8 x 8 of 2048
-    (260 KB); pool3: their mean. Of pixels rgb227 (310 KB)."""
+    (260 KB); pool3: their mean. Of clips, inception_v3-video frames26 (default): pool3 of 26 frames
+    at even distances (106 KB). Of pixels rgb227 (310 KB), of patches cells8 or frames26."""
+    keep_aspect: bool = False
+    """inception_v3-crop, inception_v3-video: the whole picture, undistorted, with grey around it,
+    instead of its centre, or of frames squeezed to 4:3. The extractor is called NAME-aspect."""
     weights: str | None = None
     """The network's weight file (scripts/download_pretrained_*.sh bring them), or `random`: an
     untrained network, calibrated on a sample of the images, named resnet101_random, say."""
@@ -70,7 +81,8 @@ class Options:
     """Which part of the rows: i/n, i from 0 to n-1. The n processes fill the same file, each its
     own rows, on one machine or on several that share the disk."""
     batch_size: int | None = None
-    """Images per network call; by default what the file was begun with, else 8 (64 on a GPU)."""
+    """Images per network call; by default what the file was begun with, else 8 (64 on a GPU), of
+    clips 13 frames (52)."""
     jobs: int = 0
     """Threads that decode images ahead of the network; 0 for one per processor."""
     retry_failed: bool = False
@@ -79,7 +91,7 @@ class Options:
 
 def main() -> None:
     """Extracts features as the command line says."""
-    options = parse(Options)
+    options = _complete(parse(Options))
     shard, shards = _parse_shard(options.shard)
     if options.batch_size is not None and options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}, expected 1 or more")
@@ -90,7 +102,7 @@ def main() -> None:
         )
     _check_images(options.images, names)
     recipe = _recipe(options)
-    note, description = _prepare_tensorflow(options), _describe(options, recipe, names)
+    note, description = _prepare_tensorflow(options, recipe), _describe(options, recipe, names)
     begun = features_folder(options.data_dir) / f"{recipe.name}-{recipe.layer}.json"
     # Before the first file is made: weights that do not load must not leave empty features behind.
     network = None if begun.exists() else _build_network(options, recipe)
@@ -104,6 +116,13 @@ def main() -> None:
             extract(writer, encoder, options, names, rows)
         summary = _summarise(writer, options)
     print(summary)
+
+
+def _complete(options: Options) -> Options:
+    """Turns --keep_aspect into the name of the extractor."""
+    if not options.keep_aspect:
+        return options
+    return replace(options, extractor=keep_aspect(options.extractor))
 
 
 def _parse_shard(text: str) -> tuple[int, int]:
@@ -135,7 +154,7 @@ def _recipe(options: Options) -> "Recipe":
     return recipe
 
 
-def _prepare_tensorflow(options: Options) -> dict:
+def _prepare_tensorflow(options: Options, recipe: "Recipe") -> dict:
     """Makes computations repeat; says with what the features are made."""
     import tensorflow as tf
 
@@ -147,11 +166,17 @@ def _prepare_tensorflow(options: Options) -> dict:
     note = {
         "tensorflow": tf.__version__,
         "device": "GPU" if gpu else "CPU",
-        "batch_size": options.batch_size or (GPU_BATCH if gpu else CPU_BATCH),
+        "batch_size": options.batch_size or _usual_batch(recipe, gpu),
     }
     if options.weights not in (None, RANDOM):
         note["weights_path"] = str(Path(options.weights).absolute())
     return note
+
+
+def _usual_batch(recipe: "Recipe", gpu: bool) -> int:
+    if find_layer(recipe.extractor, recipe.layer).frames:
+        return FRAMES_GPU_BATCH if gpu else FRAMES_CPU_BATCH
+    return GPU_BATCH if gpu else CPU_BATCH
 
 
 def _describe(options: Options, recipe: "Recipe", names: list[str]) -> dict:
@@ -175,21 +200,27 @@ def _calibrate_once(options: Options, recipe: "Recipe", names: list[str]) -> Non
         if path.exists() or any(one.exists() for one in begun):
             return
         print("calibrating the random network on a sample of the images", flush=True)
-        sample = dict(_read_sample(options, names, encoders.CALIBRATION_IMAGES))
+        frames = find_layer(options.extractor, recipe.layer).frames
+        sample = dict(_read_sample(options, frames, names, encoders.CALIBRATION_IMAGES))
         if not sample:
             raise UserError(f"no image of {options.images} could be read (the first: {names[0]})")
         encoders.calibrate(recipe, np.stack(list(sample.values())), list(sample), path)
 
 
-def _read_sample(options: Options, names: list[str], size: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields up to `size` readable images, spread over the rows: name and network input."""
+def _read_sample(
+    options: Options, frames: int, names: list[str], size: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields up to `size` readable images, spread over the rows: name and network input.
+
+    Of a clip it is one in the middle of its frames.
+    """
     preprocessing = find_network(options.extractor).preprocessing
     stride = max(1, len(names) // size)
     spread = [name for start in range(stride) for name in names[start::stride]]
     for name in spread:
-        prepared = prepare(options.images, name, preprocessing)
-        if not isinstance(prepared, ImageError):
-            yield name, prepared
+        prepared = prepare(options.images, name, preprocessing, frames)
+        if not isinstance(prepared, MediaError):
+            yield name, prepared[frames // 2] if frames else prepared
             size -= 1
         if size == 0:
             return
@@ -218,19 +249,23 @@ def extract(
 ) -> None:
     """Fills the given rows [N] in order: threads decode, this thread runs the network."""
     jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
-    ahead = 2 * max(encoder.batch_size, jobs)
+    ahead = 2 * max(encoder.at_once, jobs)
     prepared = read_ahead(
-        lambda row: prepare(options.images, names[row], encoder.preprocessing), rows, jobs, ahead
+        lambda row: prepare(options.images, names[row], encoder.preprocessing, encoder.frames),
+        rows,
+        jobs,
+        ahead,
     )
     batch: list[tuple[int, np.ndarray]] = []
-    with tqdm(total=len(rows), unit="image", desc=writer.path.stem, smoothing=0.1) as progress:
+    unit = "clip" if encoder.frames else "image"
+    with tqdm(total=len(rows), unit=unit, desc=writer.path.stem, smoothing=0.1) as progress:
         for row, result in zip(rows.tolist(), prepared, strict=True):
-            if isinstance(result, ImageError):
+            if isinstance(result, MediaError):
                 writer.fail(row, str(result))
                 progress.update()
             else:
                 batch.append((row, result))
-            if len(batch) == encoder.batch_size:
+            if len(batch) == encoder.at_once:
                 _write_batch(writer, encoder, batch, progress)
         _write_batch(writer, encoder, batch, progress)
 
@@ -246,11 +281,25 @@ def _write_batch(
         batch.clear()
 
 
-def prepare(folder: Path, name: str, preprocessing: Preprocessing) -> np.ndarray | ImageError:
-    """Makes the network's input [S, S, 3] of an image, or says why there is none."""
+def prepare(
+    folder: Path, name: str, preprocessing: Preprocessing, frames: int = 0
+) -> np.ndarray | MediaError:
+    """Makes the network's input, or says why there is none.
+
+    Args:
+        folder, name: the file.
+        preprocessing: of a picture.
+        frames: how many a clip gives; 0 for a picture.
+
+    Returns:
+        [S, S, 3] float32, of a clip [frames, S, S, 3].
+    """
     try:
-        return preprocessing(read_image(_inside(folder, name)))
-    except ImageError as error:
+        path = _inside(folder, name)
+        if frames:
+            return open_clip(path).sample(frames, preprocessing)
+        return preprocessing(read_image(path))
+    except MediaError as error:
         return error
 
 

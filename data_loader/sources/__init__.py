@@ -14,9 +14,11 @@ from data_loader.sources import (
     diya,
     diya_crawl,
     flickr30k,
+    folder,
     harrison,
     instapic,
     kts,
+    msrvtt,
     yfcc,
 )
 
@@ -30,6 +32,8 @@ Source = Literal[
     "harrison",
     "flickr30k",
     "coco",
+    "msrvtt",
+    "folder",
 ]
 SOURCES: dict[str, ModuleType] = {
     "crawl": crawl,
@@ -41,10 +45,13 @@ SOURCES: dict[str, ModuleType] = {
     "harrison": harrison,
     "flickr30k": flickr30k,
     "coco": coco,
+    "msrvtt": msrvtt,
+    "folder": folder,
 }
 SHIPPED = tuple(name for name in SOURCES if name != "crawl")  # their split is not ours to choose
 # Nobody knows who wrote these: all posts get one user, who is called as the source is, and no post
 # has a user context.
-WITHOUT_USERS = ("kts", "diya", "diya_crawl", "harrison", "flickr30k", "coco")
+CAPTION_SETS = ("flickr30k", "coco", "msrvtt", "folder")
+WITHOUT_USERS = ("kts", "diya", "diya_crawl", "harrison", *CAPTION_SETS)
 # What a post of theirs must say, else it has both a text and hashtags.
-ONLY_TASK = {"harrison": "hashtag", "flickr30k": "caption", "coco": "caption"}
+ONLY_TASK = {"harrison": "hashtag", **dict.fromkeys(CAPTION_SETS, "caption")}

@@ -1,4 +1,4 @@
-"""What Flickr30k and COCO share: images with several captions each, by different people.
+"""What Flickr30k, COCO, MSR-VTT and folders share: images or clips with several captions each.
 
 A training image is one post per caption. An image of another subset is one post: its target under
 teacher forcing is its first caption, its references are all of them.
@@ -43,24 +43,25 @@ def cut_images(images: Sequence[Image], problems: Problems, size: int) -> Iterat
         yield Chunk(part, position, problems if start == 0 else Problems())
 
 
-def parse_images(chunk: Chunk, user: str) -> tuple[list[RawPost], Problems]:
+def parse_images(chunk: Chunk, user: str, noun: str = "image") -> tuple[list[RawPost], Problems]:
     """The posts of some images; captions that cannot be used are counted.
 
     Args:
         chunk: the images.
         user: who all posts are said to be of.
+        noun: what images are called in the account.
     """
     posts, problems = [], Problems()
     problems.merge(chunk.problems)
     for image in chunk.images:
         try:
-            posts += _posts(image, _texts(image, problems), user)
+            posts += _posts(image, _texts(image, problems, noun), user, noun)
         except BadRecord as error:
-            problems.add(str(error), f"image {image.id}")
+            problems.add(str(error), f"{noun} {image.id}")
     return posts, problems
 
 
-def _texts(image: Image, problems: Problems) -> list[str]:
+def _texts(image: Image, problems: Problems, noun: str) -> list[str]:
     """The captions that say something."""
     texts = []
     for number, caption in enumerate(image.captions):
@@ -68,13 +69,13 @@ def _texts(image: Image, problems: Problems) -> list[str]:
         if text:
             texts.append(text)
         else:
-            problems.add("caption without words", f"image {image.id}, caption {number}")
+            problems.add("caption without words", f"{noun} {image.id}, caption {number}")
     if not texts:
-        raise BadRecord("image without captions")
+        raise BadRecord(f"{noun} without captions")
     return texts
 
 
-def _posts(image: Image, texts: list[str], user: str) -> list[RawPost]:
+def _posts(image: Image, texts: list[str], user: str, noun: str) -> list[RawPost]:
     post = RawPost(
         user=user,
         post=image.id,
@@ -83,7 +84,7 @@ def _posts(image: Image, texts: list[str], user: str) -> list[RawPost]:
         texts=(texts[0],),
         tags=None,
         subset=image.subset,
-        place=f"image {image.id}",
+        place=f"{noun} {image.id}",
     )
     if image.subset != "train":
         return [post._replace(references=tuple(texts))]

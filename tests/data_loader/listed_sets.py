@@ -3,6 +3,11 @@
 import json
 from pathlib import Path
 
+from data_loader.build import build_view
+from data_loader.build_options import BuildOptions
+from data_loader.posts import Problems
+from data_loader.view import open_view
+
 SENTENCES = (
     "오늘 날씨가 정말 좋네요.",
     "경복궁에서 한복 입고 사진 찍었어요!",
@@ -99,3 +104,70 @@ def write_coco(folder: Path, subset: str, images: int, first=0):
     }
     (folder / f"captions_{subset}.json").write_text(json.dumps(content))
     return folder
+
+
+def write_msrvtt(folder: Path, train=4, val=2, test=3, **more):
+    """The two JSON files, three sentences per video; `more` entries for the first one's lists."""
+    folder.mkdir(exist_ok=True)
+    subsets = ["train"] * train + ["validate"] * val + ["test"] * test
+    names = [f"video{n}" for n in range(len(subsets))]
+    files = {
+        "train_val_videodatainfo.json": range(train + val),
+        "test_videodatainfo.json": range(train + val, len(names)),
+    }
+    for file, numbers in files.items():
+        content = {
+            "info": {"year": "2016"},
+            "videos": [{"video_id": names[n], "split": subsets[n], "id": n} for n in numbers],
+            "sentences": [
+                {"video_id": names[n], "caption": f"a man {which} drives car {n}", "sen_id": which}
+                for which in range(3)
+                for n in numbers
+            ],
+        }
+        if file.startswith("train"):
+            content = {
+                name: part + more.get(name, []) for name, part in content.items() if name != "info"
+            }
+        (folder / file).write_text(json.dumps(content))
+    return folder
+
+
+def write_folder(folder: Path, lines, name="captions.tsv", absent=()):
+    """Captions, a list of cells each, and an empty file for every picture that they name."""
+    folder.mkdir(exist_ok=True)
+    for file, *_ in lines:
+        if file not in absent:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).touch()
+    if name.endswith(".tsv"):
+        text = ["\t".join(line) for line in lines]
+    else:
+        text = [
+            json.dumps(dict(zip(("file", "caption", "split"), line, strict=False)))
+            for line in lines
+        ]
+    (folder / name).write_text("\n".join(text) + "\n")
+    return folder
+
+
+def parse_all(source, folder, **where):
+    """What a source makes of a folder, before words are cut: posts and problems."""
+    posts, problems = [], Problems()
+    for chunk in source.chunks(folder, "caption", **where):
+        part, bad = source.parse(chunk, "caption")
+        posts += part
+        problems.merge(bad)
+    return posts, problems
+
+
+def build(source, folder, tmp_path, **options):
+    """The view of a source, in the data root tmp_path/data."""
+    options = {"jobs": 1, "out": tmp_path / "data"} | options
+    path, _ = build_view(BuildOptions(source, folder, **options), show_progress=False)
+    return open_view(options["out"], *path.name.split("-"))
+
+
+def sizes(view):
+    """Posts of each subset."""
+    return {name: len(subset) for name, subset in view.subsets.items()}

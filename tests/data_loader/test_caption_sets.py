@@ -8,37 +8,20 @@ import pytest
 
 import eval
 from configuration import PRESETS
-from data_loader.build import build_view
-from data_loader.build_options import BuildOptions
 from data_loader.feature_writer import write_features
 from data_loader.pipeline import open_posts
-from data_loader.posts import Problems
 from data_loader.sources import coco, flickr30k
-from data_loader.view import open_view
-from tests.data_loader.listed_sets import write_coco, write_flickr30k
+from tests.data_loader.listed_sets import (
+    build,
+    parse_all,
+    sizes,
+    write_coco,
+    write_flickr30k,
+)
 from tests.shared_data import shared
 from utils.errors import UserError
 from utils.metrics import score_rows
 from utils.predictions import read_predictions, write_predictions
-
-
-def parse_all(source, folder, **where):
-    posts, problems = [], Problems()
-    for chunk in source.chunks(folder, "caption", **where):
-        part, bad = source.parse(chunk, "caption")
-        posts += part
-        problems.merge(bad)
-    return posts, problems
-
-
-def build(source, folder, tmp_path, **options):
-    options = {"jobs": 1, "out": tmp_path / "data"} | options
-    path, _ = build_view(BuildOptions(source, folder, **options), show_progress=False)
-    return open_view(options["out"], *path.name.split("-"))
-
-
-def sizes(view):
-    return {name: len(subset) for name, subset in view.subsets.items()}
 
 
 def test_rows_of_flickr30k(tmp_path):
