@@ -9,14 +9,14 @@ of cells. Maps are compared with boxes on a finer grid over the same window, `SI
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+
+from utils.overlay import spread
 
 SIDE = 224
-DECIMALS = 9  # of up-sampled maps: what differs by less is equal, whatever the order of summation
+DECIMALS = 5  # of up-sampled maps: what differs by less is equal, whatever the order of summation
 
 
 class Played(NamedTuple):
@@ -38,7 +38,7 @@ class Played(NamedTuple):
 
 
 def upsample(maps: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Bicubic up-sampling, so that each cell covers its own pixels (no shrinking to the centre).
+    """Bicubic up-sampling, each cell onto its own points, as maps are drawn (`utils.overlay`).
 
     Args:
         maps: [N, h, w], finite.
@@ -47,18 +47,8 @@ def upsample(maps: np.ndarray, side: int = SIDE) -> np.ndarray:
     Returns:
         [N, side, side] float64; a constant map stays constant, to the last bit.
     """
-    rows, columns = (_bicubic(length, side) for length in maps.shape[1:])
-    large = np.einsum("yh,nhw,xw->nyx", rows, maps.astype(np.float64), columns, optimize=True)
-    return np.round(large, DECIMALS)
-
-
-@lru_cache
-def _bicubic(length: int, side: int) -> np.ndarray:
-    """What each of `length` values gives to each of `side` points: [side, length]."""
-    values = [Image.fromarray(row[:, np.newaxis]) for row in np.eye(length, dtype=np.float32)]
-    large = [np.asarray(v.resize((1, side), Image.Resampling.BICUBIC))[:, 0] for v in values]
-    weights = np.stack(large, axis=1).astype(np.float64)
-    return weights / weights.sum(axis=1, keepdims=True)
+    large = spread(maps, (0, 0, side, side), side, side)
+    return np.round(large.astype(np.float64), DECIMALS)
 
 
 def cover(boxes: np.ndarray, window: Sequence[float], side: int = SIDE) -> np.ndarray:

@@ -1,0 +1,96 @@
+"""A map of a picture's cells for each word of a sentence that the model is made to say.
+
+A model without attention is asked word by word what each cell alone makes of it (caption-guided
+saliency); a model with attention shows where it looked while it said the word.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from model.attention import attend
+from model.captioner import Captioner
+from model.saliency import cell_log_probabilities, exact_divergence, normalise, scale_words
+from scripts.pointing_game.game import MakeMaps
+from utils.errors import UserError
+
+Scale = Literal["word", "released", "none"]
+
+
+def saliency_maps(captioner: Captioner, scale: Scale = "word", exact: bool = False) -> MakeMaps:
+    """Maps of a model that knows no attention, see `model/saliency.py`.
+
+    Args:
+        captioner: an encoder-decoder.
+        scale: `word`, each word's map from 0 to 1, as in the paper; `released`, as in the authors'
+            code; `none`, what is above the smallest value.
+        exact: the divergence from what the model says with all cells, in place of the word's log
+            probability.
+    """
+    finish = {"word": scale_words, "released": normalise, "none": _above_least}[scale]
+
+    def make(
+        features: np.ndarray, pictures: Sequence[int], sentences: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        return [
+            finish(_ask(captioner, features[picture], words, exact).T[np.newaxis])[0]
+            for picture, words in zip(pictures, sentences, strict=True)
+        ]
+
+    return make
+
+
+def _ask(captioner: Captioner, cells: np.ndarray, words: np.ndarray, exact: bool) -> np.ndarray:
+    """[C, D] and [W] to [C, W]."""
+    if exact:
+        return -exact_divergence(captioner, cells, cells, words)
+    return cell_log_probabilities(captioner, cells, words)
+
+
+def _above_least(volume: np.ndarray) -> np.ndarray:
+    """[1, W, C] with 0 for the smallest value of each word."""
+    return volume - volume.min(axis=(0, 2), keepdims=True)
+
+
+def attention_maps(captioner: Captioner, context_words: int = 0) -> MakeMaps:
+    """Maps of a model with attention: where it looks when it is made to say the sentence.
+
+    Args:
+        captioner: any model that attends to a picture's cells.
+        context_words: U; whose the picture is stays unknown.
+
+    Raises:
+        UserError: from what is returned: the model does not attend to cells.
+    """
+    attention = tf.function(lambda batch, ids: attend(captioner, batch, ids), reduce_retracing=True)
+
+    def make(
+        features: np.ndarray, pictures: Sequence[int], sentences: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        ids = np.zeros([len(sentences), captioner.word_slots], np.int32)
+        for row, words in zip(ids, sentences, strict=True):
+            row[: len(words)] = words
+        batch = _batch(features[list(pictures)], context_words, captioner.word_slots)
+        weights = attention(batch, tf.constant(ids)).get("image")
+        if weights is None or weights.shape[-1] != features.shape[1]:
+            raise UserError("this model does not attend to the cells of a picture: it has no maps")
+        weights = weights.numpy().astype(np.float64)
+        return [w[: len(words)] for w, words in zip(weights, sentences, strict=True)]
+
+    return make
+
+
+def _batch(images: np.ndarray, context_words: int, word_slots: int) -> dict[str, tf.Tensor]:
+    """A batch of `model/captioner.py`'s form, of nobody's pictures and without captions."""
+    count = len(images)
+    columns = {
+        "image": images,
+        "context": np.zeros([count, context_words], np.int32),
+        "context_length": np.zeros(count, np.int32),
+        "caption": np.zeros([count, word_slots - 1], np.int32),
+        "caption_length": np.zeros(count, np.int32),
+        "row": np.arange(count, dtype=np.int32),
+    }
+    return {name: tf.constant(column) for name, column in columns.items()}

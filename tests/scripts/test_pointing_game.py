@@ -1,0 +1,205 @@
+"""`python -m scripts.pointing_game` on a planted set: each word has its own cells in a picture."""
+
+import json
+from unittest import mock
+
+import numpy as np
+import pytest
+
+import train
+from data_loader.feature_writer import write_features
+from data_loader.view import write_view
+from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
+from model.networks import find_network
+from scripts.pointing_game import __main__ as pointing_game
+from tests.entities import annotation, boxed, write_entities
+from tests.small_world import flags
+from utils.errors import UserError
+
+EXTRACTOR = "inception_v3-crop"
+OBJECTS = ("cat", "dog", "sun", "tea", "sea", "joy", "fog")
+KINDS = ("animals", "animals", "scene", "other", "scene", "other", "scene")
+WORDS = ("here", "is", *OBJECTS)
+SIDE, DIM = 8, 9  # cells a side, numbers in each: one for each object and two of noise
+PICTURES = {"train": 400, "val": 20, "test": 80}
+HEIGHT, WIDTH = 300, 410
+SIZE = 3  # cells a side of an object
+
+
+def make_pictures(count, seed):
+    """The object of each picture [N], its first row and column [N, 2], features [N, 64, DIM]."""
+    random = np.random.default_rng(seed)
+    things = random.integers(0, len(OBJECTS), count)
+    corners = random.integers(0, SIDE - SIZE + 1, (count, 2))
+    features = random.normal(0, 0.05, (count, SIDE, SIDE, DIM))
+    for found, thing, (row, column) in zip(features, things, corners, strict=True):
+        found[row : row + SIZE, column : column + SIZE, thing] += 2
+    return things, corners, features.reshape(count, SIDE * SIDE, DIM)
+
+
+def columns(things, first):
+    """A subset of captions: `here is cat`."""
+    count = len(things)
+    ids = np.stack([np.full(count, 4), np.full(count, 5), 6 + things], 1).astype(np.int32)
+    none = np.zeros([count, 0], np.int32)
+    names = [f"{row:05}" for row in range(first, first + count)]
+    return {
+        "caption_ids": ids,
+        "caption_length": np.full(count, 3, np.int32),
+        "context_ids": none,
+        "context_length": np.zeros(count, np.int32),
+        "user": np.zeros(count, np.int32),
+        "created_at": np.arange(count, dtype=np.int64),
+        "post_id": names,
+        "reference": [" ".join(WORDS[i - 4] for i in row) for row in ids],
+        "image": [f"pictures/{name}.png" for name in names],
+    }
+
+
+def write_boxes(folder, name, thing, corner):
+    """Entities of a picture: the pixels of the object's cells, as the network sees them."""
+    left, top, width, height = find_network(EXTRACTOR).preprocessing.window(HEIGHT, WIDTH)
+    y, x = ([place, place + SIZE] for place in corner)
+    x = [round(left + width * edge / SIDE) for edge in x]
+    y = [round(top + height * edge / SIDE) for edge in y]
+    box = boxed("1", x[0] + 1, y[0] + 1, x[1], y[1])
+    text = f"Here is [/EN#1/{KINDS[thing]} the {OBJECTS[thing]}] .\n"  # it does not know `the`
+    write_entities(folder, name, text, annotation(WIDTH, HEIGHT, box))
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A data root and the boxes of its test pictures, and two broken ones."""
+    root = tmp_path_factory.mktemp("planted")
+    subsets, features, first = {}, [], 0
+    for seed, (name, count) in enumerate(PICTURES.items()):
+        things, corners, found = make_pictures(count, seed)
+        subsets[name] = columns(things, first)
+        features.append(found)
+        if name == "test":
+            for row in range(count):
+                write_boxes(root / "entities", f"{first + row:05}", things[row], corners[row])
+        first += count
+    (root / "entities/Annotations" / f"{first - 1:05}.xml").write_text("<annotation>")
+    vocabulary = Vocabulary([*SPECIAL_WORDS, *WORDS])
+    settings = {"tokenizer": "standard", "source": "flickr30k"}
+    data, idf = root / "data", np.ones(len(vocabulary))
+    write_view(data, "caption", "shipped", "none", subsets, vocabulary, ["x"], idf, settings)
+    write_features(data, f"{EXTRACTOR}-mixed10", np.concatenate(features))
+    return root
+
+
+def run_train(root, run, preset, **settings):
+    common = {"split": "shipped", "context": "none", "task": "caption", "num_gpus": 0, "seed": 3}
+    given = flags(data_dir=root / "data", run_dir=run, preset=preset, **common, **settings)
+    with mock.patch("sys.argv", ["train", *given, "--extractor", EXTRACTOR]):
+        train.main()
+
+
+def play(root, run, *more, **settings):
+    given = flags(run_dir=run, entities=root / "entities", num_gpus=0, **settings)
+    with mock.patch("sys.argv", ["pointing_game", *given, *map(str, more)]):
+        pointing_game.main()
+    out = settings.get("out", run)
+    return json.loads((out / "pointing_game.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def saliency(planted):
+    """An encoder-decoder that has learnt which object has which number."""
+    run = planted / "saliency"
+    sizes = {"hidden_dim": 40, "word_dim": 12, "word_slots": 6, "dropout": 0.0}
+    learning = {"batch_size": 50, "epochs": 25, "learning_rate": 0.01}
+    run_train(planted, run, "saliency-image", **sizes, **learning)
+    return run
+
+
+def test_a_model_that_has_learnt_points_at_what_it_names(planted, saliency, capsys):
+    found = play(planted, saliency)
+    assert found["hit_rate"] > 0.9
+    assert 0.2 < found["centre_hit_rate"] < 0.4
+    assert found["random_hit_rate"] == pytest.approx(SIZE**2 / SIDE**2, rel=0.02)
+    assert found["correctness"] > 2 * found["uniform_correctness"]
+    assert (found["pictures"], found["sentences"], found["phrases"]) == (79, 79, 79)
+    assert found["broken_pictures"] == 1 and found["skipped_no_box"] == 0
+    kinds = [found[f"phrases_{kind}"] for kind in ("animals", "scene", "other")]
+    assert sum(kinds) == 79 and min(kinds) > 10
+    printed = capsys.readouterr().out
+    assert "0.501" in printed and "reported: Ramanishka" in printed
+    assert "1 pictures with broken files, such as 00499: 00499.xml is no XML" in printed
+
+
+@pytest.mark.parametrize(
+    "flag", ["--exact_kl", "--combine=max", "--scale=released", "--scale=none"]
+)
+def test_other_maps_find_the_objects_too(planted, saliency, tmp_path, flag):
+    found = play(planted, saliency, *flag.split("="), out=tmp_path / "new", limit=20)
+    assert found["hit_rate"] > 0.8 and found["pictures"] == 20
+
+
+def test_a_batch_changes_nothing(planted, saliency, tmp_path):
+    one, other = (play(planted, saliency, out=tmp_path, limit=7, batch_size=n) for n in (1, 4))
+    assert one["correctness"] == pytest.approx(other.pop("correctness"), abs=1e-5)
+    assert one["hit_rate"] == other["hit_rate"] and one["pictures"] == 7
+
+
+@pytest.fixture(scope="module")
+def attention(planted):
+    """A model with attention, hardly trained."""
+    run = planted / "attention"
+    sizes = {"hidden_dim": 11, "word_dim": 7, "word_slots": 6}
+    run_train(planted, run, "soft-attention", **sizes, epochs=1, batch_size=100)
+    return run
+
+
+def test_models_with_attention_show_where_they_look(planted, attention, tmp_path):
+    one, other = (play(planted, attention, out=tmp_path, limit=9, batch_size=n) for n in (2, 9))
+    assert one["correctness"] == pytest.approx(other["correctness"], abs=1e-5)
+    assert one["phrases"] == 9 and "attention while" in one["maps"]
+    with pytest.raises(UserError, match="--exact_kl is for models without attention"):
+        play(planted, attention, "--exact_kl")
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"limit": 0}, "--limit is 0; expected at least 1"),
+        ({"batch_size": 0}, "--batch_size is 0"),
+        ({"subset": "train"}, r"none of the 400 pictures of train \(such as 00000\) has a file"),
+        ({"subset": "nothing"}, "has no subset nothing"),
+        ({"entities": "/nowhere"}, "no folder /nowhere/Sentences"),
+        ({"checkpoint": "77"}, "77"),
+        ({"out": __file__}, "is a file; expected a folder"),
+    ],
+)
+def test_mistakes_are_said(planted, attention, settings, message):
+    given = {"run_dir": attention, "entities": planted / "entities", "num_gpus": 0} | settings
+    argv = ["pointing_game", *flags(**given)]
+    with mock.patch("sys.argv", argv), pytest.raises(UserError, match=message):
+        pointing_game.main()
+
+
+@pytest.mark.parametrize(
+    "preset, changes, message",
+    [
+        ("1nn-im", {}, "is a 1nn-im run of captions; the pointing game needs a trained"),
+        ("alexnet", {}, "is a alexnet run of hashtags"),
+        ("char-rnn", {}, "is a char-rnn run"),
+    ],
+)
+def test_other_methods_are_refused(tmp_path, planted, attention, preset, changes, message):
+    from configuration import PRESETS
+
+    saved = json.loads((attention / "configuration.json").read_text())
+    (tmp_path / "configuration.json").write_text(json.dumps(saved | PRESETS[preset].to_dict()))
+    with pytest.raises(UserError, match=message):
+        play(planted, tmp_path)
+
+
+def test_a_single_vector_has_no_cells():
+    from configuration import PRESETS
+
+    with pytest.raises(UserError, match="1 for each picture: expected a square of cells"):
+        pointing_game.check_cells(1, PRESETS["show-tell"])
+    with pytest.raises(UserError, match="frames26 features, 26 for each picture"):
+        pointing_game.check_cells(26, PRESETS["saliency-video"])
