@@ -105,7 +105,10 @@ def _paste_thumbnails(
         across = min(round(THUMBNAIL * width / height), TRACK)
         middle = left + (number + 0.5) / len(thumbnails) * TRACK
         small = resize(picture, round(across * height / width), across)
-        image.paste(Image.fromarray(small), (round(middle - across / 2), top))
+        corner = (round(middle - across / 2), top)
+        image.paste(Image.fromarray(small), corner)
+        frame = (*corner, corner[0] + across - 1, top + small.shape[0] - 1)
+        ImageDraw.Draw(image).rectangle(frame, outline=PALE)
 
 
 def _draw_band(

@@ -1,7 +1,5 @@
 """Sheets, strips and films of made-up maps."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 
@@ -76,6 +74,7 @@ def test_a_frame_takes_the_time_that_it_stays():
     assert np.bincount(shown).tolist() == [10, 10, 80, 10]
     assert frame_at(UNEVEN + 5, 110, 6.1).tolist() == shown.tolist()
     assert frame_at(np.zeros(1), 7, 0.04).tolist() == [0] * 7
+    assert frame_at(np.array([0, 0.5]), 1, 1.0).tolist() == [1]  # which appears just then
 
 
 def test_a_strip_has_a_row_of_colours_per_word():
@@ -155,9 +154,10 @@ def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path):
         write_film(tmp_path / "gone" / "a.mp4", frames, 25, 0.04)
 
     def broken():
-        yield from frames
+        for number in range(90):  # so many that some are written before
+            yield number / 25, np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
         raise UserError("the clip breaks off")
 
     with pytest.raises(UserError, match="breaks off"):
-        write_film(tmp_path / "a.mp4", broken(), float(Fraction(25)), 0.04)
+        write_film(tmp_path / "a.mp4", broken(), 25, 0.04)
     assert not list(tmp_path.iterdir())
