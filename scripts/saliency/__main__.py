@@ -59,14 +59,28 @@ def reads_clips(runs: list[Trained]) -> bool:
 def show_pictures(runs: list[Trained], path: Path, options: Options) -> list[Path]:
     """One sheet for all runs; a file of numbers for each. Returns what was written."""
     picture = read_picture(path)
+    names = names_of([trained.run.path for trained in runs])
     found = [explain(trained, picture, options) for trained in runs]
     stem = options.out / path.stem
-    names = [f"-{maps.run.resolve().name}" if len(found) > 1 else "" for maps in found]
     files = [save(Path(f"{stem}{name}.npz"), maps) for name, maps in zip(names, found, strict=True)]
     files.append(draw_picture(Path(f"{stem}.png"), picture, found, options))
     if options.html:
         files.append(write_page(Path(f"{stem}.html"), found, options, picture=picture))
     return files
+
+
+def names_of(runs: list[Path]) -> list[str]:
+    """What tells the files of several runs apart; nothing for a single one.
+
+    Raises:
+        UserError: two have the same name.
+    """
+    if len(runs) == 1:
+        return [""]
+    names = [f"-{run.resolve().name}" for run in runs]
+    if len(set(names)) < len(names):
+        raise UserError(f"--run_dir: two runs are called the same ({', '.join(map(str, runs))})")
+    return names
 
 
 def explain(trained: Trained, picture: np.ndarray, options: Options) -> Maps:

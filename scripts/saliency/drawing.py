@@ -101,7 +101,8 @@ def texts(found: Sequence[Maps], options: Options, scale: str) -> Texts:
     measures = dict.fromkeys(MEASURES[maps.measure] for maps in found)
     models = [] if len(found) > 1 else [found[0].note]
     grey = [] if all(seen(maps.window, *maps.size).all() for maps in found) else [UNSEEN]
-    note = [*models, " / ".join(measures), SCALES[options.scale or scale], *grey]
+    own = ["the model's own caption"] if options.sentence is None else []
+    note = [*models, *own, " / ".join(measures), SCALES[options.scale or scale], *grey]
     return Texts(" / ".join(sentences), " · ".join(note))
 
 

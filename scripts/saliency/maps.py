@@ -120,9 +120,8 @@ def explain_clip(
     Raises:
         UserError: the sentence has unknown words, or the clip has too many frames.
     """
-    from model.saliency import smooth_over_time
-
     from data_loader.clips import sample_frames
+    from model.saliency import smooth_over_time
 
     cells, seconds, size = encode_clip(loaded, clip)
     means = cells.mean(1, dtype=np.float32)

@@ -93,7 +93,7 @@ def _legend(options: Options) -> str:
 
 
 def _data(found: Sequence[Maps], options: Options, clip: "Clip | None") -> str:
-    """What page.js reads, as JSON that no text can break out of."""
+    """What page.js reads, as JSON: numbers alone, no text that could end the script."""
     seconds = (found[0].seconds - found[0].seconds[0]).round(4).tolist()
     data = {
         "colours": _base64(colour_table(options.colours).tobytes()),
@@ -101,7 +101,7 @@ def _data(found: Sequence[Maps], options: Options, clip: "Clip | None") -> str:
         "seconds": None if clip is None else seconds,
         "runs": [_run(maps) for maps in found],
     }
-    return json.dumps(data).replace("<", "\\u003c")
+    return json.dumps(data)
 
 
 def _run(maps: Maps) -> dict:

@@ -56,9 +56,10 @@ def test_a_planted_object_lights_up_on_its_word(run, world):
         values = heat(sheet[top : top + height, left : left + width], picture)
         values[:, : 2 * 11 + 1] = values[:, 2 * 81 :] = 0  # not seen by the network
         y, x = np.unravel_index(values.argmax(), values.shape)
-        x0, y0, x1, y1 = BOXES[word]
+        row, column = PLACES[word]
         assert values.max() > 250
-        assert x0 <= x / 2 <= x1 and y0 <= y / 2 <= y1, word
+        assert abs(x / 2 - (WINDOW[0] + (column + 0.5) * 70 / 8)) < 3, word  # of 93 pixels
+        assert abs(y / 2 - (WINDOW[1] + (row + 0.5) * 70 / 8)) < 3, word
         other = BOXES["green" if word == "red" else "red"]
         assert (
             values[2 * other[1] + 9 : 2 * other[3] - 9, 2 * other[0] + 9 : 2 * other[2] - 9].max()
@@ -115,6 +116,8 @@ def test_several_runs_stand_below_one_another(run, world):
     both = read_image(out / "two.png")
     assert both.shape[0] > 1.6 * alone.shape[0] and both.shape[1] == alone.shape[1]
     assert "two-image.npz" in printed and "two-again.npz" in printed
+    with pytest.raises(UserError, match="two runs are called the same"):
+        run("two.png", "--sentence", "red", runs=("image", "image"))
 
 
 # Events are sent: a window without a screen is not always given the focus.
