@@ -190,6 +190,15 @@ def _first_size(path: Path) -> tuple[int, int]:
     return first.width, first.height
 
 
+def read_frames(path: str | Path, number: int) -> np.ndarray:
+    """Frames of a clip at even distances: [number, H, W, 3] uint8, RGB, upright.
+
+    Raises:
+        ClipError: as `open_clip`.
+    """
+    return open_clip(path).sample(number, lambda frame: frame)
+
+
 def sample_frames(frames: int, number: int) -> np.ndarray:
     """Places at even distances, from the first frame to the last.
 
@@ -211,10 +220,10 @@ def _opened(
     path: Path,
 ) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     """The file and its video track; what FFmpeg says becomes a ClipError."""
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
         # With `file:`, a colon in the name does not make it an address.
-        with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
+        name, options = f"file:{path}", {"format_whitelist": FORMATS}
+        with av.open(name, options=options, metadata_errors="replace") as container:
             yield container, _video_of(container)
     except ClipError:
         raise

@@ -1,4 +1,4 @@
-"""Batches of pictures that are in no data set, for one person's captions."""
+"""Batches of pictures or clips that are in no data set, for one person's captions."""
 
 import hashlib
 import os
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from data_loader.images import ImageError, read_image
+from data_loader.images import MediaError, read_image
 from utils.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 Encoder = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""Pictures, each uint8 [H, W, 3], to features [B, I, image_dim]."""
+"""Pictures, each uint8 [H, W, 3], or clips [frames, H, W, 3], to features [B, I, image_dim]."""
 
 
 def list_pictures(path: Path) -> list[Path]:
@@ -54,6 +54,7 @@ class Pictures:
         user_words: U.
         word_slots: L.
         batch_size: B, the most pictures in a batch.
+        read: makes of a file what the encoder takes, or raises a MediaError.
 
     Attributes:
         skipped: file to the reason why it is not captioned; filled by iterating.
@@ -68,8 +69,10 @@ class Pictures:
         user_words: int,
         word_slots: int,
         batch_size: int = 8,
+        read: Callable[[Path], np.ndarray] = read_image,
     ):
         self.paths, self._encoder, self._batch_size = paths, encoder, batch_size
+        self._read_file = read
         self._context = np.pad(words, (0, user_words - len(words))).astype(np.int32)
         self._context_length = len(words)
         self._caption_width = word_slots - 1
@@ -107,8 +110,8 @@ class Pictures:
 
     def _read(self, path: Path) -> np.ndarray | None:
         try:
-            image = read_image(path)
-        except ImageError as error:
+            image = self._read_file(path)
+        except MediaError as error:
             self.skipped[str(path)] = str(error)
             return None
         self.contents[str(path)] = hashlib.sha256(image.tobytes()).digest()

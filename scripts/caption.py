@@ -14,14 +14,17 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from configuration import Config, DecodingOptions
+from data_loader.clips import read_frames
 from data_loader.features import find_features, read_metadata
 from data_loader.history import context_words, count_known, read_history, user_history
+from data_loader.images import read_image
 from data_loader.pictures import Pictures, list_pictures, no_features
 from data_loader.trained import open_view_of_run
 from data_loader.view import View
@@ -47,7 +50,8 @@ class Options:
     """Captions pictures in the style of a person's earlier posts."""
 
     image: Path
-    """A picture, or a folder of pictures (its subfolders are not searched)."""
+    """A picture, or a folder of pictures (its subfolders are not searched); clips, for a model that
+    has learnt from clips."""
     history: Path | None = None
     """The person's earlier posts: a text file with one post per line, or a .jsonl file whose
     objects have `text`, `hashtags` or both."""
@@ -208,7 +212,8 @@ def arrange(
     sizes = (model.context_words, model.word_slots)
     if encoder is None:
         return Pictures(paths, no_features, words, *sizes)
-    return Pictures(paths, encoder, words, *sizes, batch_size=encoder.batch_size)
+    read = partial(read_frames, number=encoder.frames) if encoder.frames else read_image
+    return Pictures(paths, encoder, words, *sizes, batch_size=encoder.at_once, read=read)
 
 
 def write_captions(

@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
+from configuration import PRESETS
 from data_loader.clips import open_clip
 from data_loader.features import open_features
 from model import encoders
 from model.encoders import load_encoder
 from scripts import extract_features
+from scripts.caption import arrange
 from tests.clips import write_clip, write_sound
 from utils.errors import UserError
 
@@ -122,3 +124,16 @@ def test_pictures_are_no_clips_and_clips_are_no_pictures(extract, clips):
     assert list(open_features(root, "frames26").metadata["failed"]) == ["picture.jpg"]
     extract("data", ["picture.jpg", "a.mp4"], "--extractor", "patches")
     assert list(open_features(root, "cells8").metadata["failed"]) == ["a.mp4"]
+
+
+def test_a_new_clip_goes_the_way_of_extraction(extract, clips):
+    root = extract("data", ["a.mp4", "one.mkv"], *PATCHES)
+    store = open_features(root, "frames26")
+    encoder = load_encoder(store.metadata, store.path.parent)
+    paths = [clips / name for name in ("one.mkv", "text.mp4", "a.mp4")]
+    pictures = arrange(paths, encoder, PRESETS["saliency-video"].model, np.zeros(0, np.int32))
+    batches = list(pictures)
+    found = np.concatenate([batch["image"] for batch in batches])
+    np.testing.assert_array_equal(found, store.gather([1, 0]))
+    assert [batch["row"].tolist() for batch in batches] == [[0], [2]]
+    assert list(pictures.skipped) == [str(clips / "text.mp4")]
