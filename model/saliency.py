@@ -15,12 +15,12 @@ For showing, `normalise` scales, thresholds and smooths a volume of F frames, W 
 import functools
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter, uniform_filter1d
 
-from model.captioner import GO
 from model.encoder_decoder import EncoderDecoder
 from model.lstm import LSTMState, unfold
 
@@ -46,7 +46,7 @@ def cell_log_probabilities(
         [N, W] float32, log p(w_t | the words before, {descriptor n}).
     """
     words = np.asarray(words, np.int32)
-    return _by_chunks(_compiled(captioner)[0], captioner, descriptors, words, words)
+    return _by_chunks(_compiled(captioner).log_probability, captioner, descriptors, words, words)
 
 
 def exact_divergence(
@@ -70,27 +70,15 @@ def exact_divergence(
     Raises:
         ValueError: M is another number than the model reads.
     """
-    words = np.asarray(words, np.int32)
-    whole = _whole(captioner, np.asarray(all_descriptors), words)  # [W, V]
-    return _by_chunks(_compiled(captioner)[1], captioner, descriptors, words, whole)
-
-
-def _whole(captioner: EncoderDecoder, descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """[W, V]: log p(y_t | the words before, all descriptors)."""
-    if len(descriptors) != captioner.image_slots:
+    words, everything = np.asarray(words, np.int32), np.asarray(all_descriptors)
+    if len(everything) != captioner.image_slots:
         raise ValueError(
-            f"{len(descriptors)} descriptors are given for the whole; the model reads "
+            f"{len(everything)} descriptors are given for the whole; the model reads "
             f"{captioner.image_slots}"
         )
-    batch = {"image": tf.constant(descriptors[np.newaxis], tf.float32)}
-    context = captioner.encode(batch)
-    state, logits = captioner.initial_state(context), []
-    for word in [GO, *words[:-1].tolist()][: len(words)]:
-        step, state, _ = captioner.step(tf.constant([[word]]), state, context)
-        logits.append(step[0, 0])
-    if not logits:
-        return np.zeros([0, captioner.vocab_size], np.float32)
-    return tf.nn.log_softmax(tf.stack(logits)).numpy()
+    functions = _compiled(captioner)
+    whole = functions.whole(tf.constant(everything, tf.float32), tf.constant(words))
+    return _by_chunks(functions.divergence, captioner, descriptors, words, whole)
 
 
 def chunks_of(number: int, vocab_size: int) -> int:
@@ -103,39 +91,57 @@ def _by_chunks(
     captioner: EncoderDecoder,
     descriptors: np.ndarray,
     words: np.ndarray,
-    targets: np.ndarray,
+    targets: np.ndarray | tf.Tensor,
 ) -> np.ndarray:
     descriptors = np.asarray(descriptors)
     if not len(words) or not len(descriptors):
         return np.zeros([len(descriptors), len(words)], np.float32)
     parts = np.array_split(descriptors, chunks_of(len(descriptors), captioner.vocab_size))
-    words, targets = tf.constant(words), tf.constant(targets)
+    words, targets = tf.constant(words), tf.convert_to_tensor(targets)
     scores = [score(tf.constant(part, tf.float32), words, targets) for part in parts]
     return np.concatenate([part.numpy() for part in scores])
 
 
-@functools.lru_cache(maxsize=2)
-def _compiled(captioner: EncoderDecoder) -> tuple[Callable, Callable]:
-    """`score(descriptors [n, D], words [W], targets)` to [n, W], for any n and W.
+class _Functions(NamedTuple):
+    """Compiled for any number of descriptors and words."""
 
-    The targets are the words of which the log probability is wanted, [W], or distributions of which
-    the divergence is, as log probabilities [W, V].
-    """
+    log_probability: Callable  # descriptors [n, D], words [W], words [W] to [n, W]
+    divergence: Callable  # descriptors [n, D], words [W], log probabilities [W, V] to [n, W]
+    whole: Callable  # descriptors [M, D], words [W] to log probabilities [W, V]
+
+
+@functools.lru_cache(maxsize=2)
+def _compiled(captioner: EncoderDecoder) -> _Functions:
     cells = tf.TensorSpec([None, captioner.image_dim], tf.float32)
     words = tf.TensorSpec([None], tf.int32)
-    kinds = {
-        _log_probability: words,
-        _divergence: tf.TensorSpec([None, captioner.vocab_size], captioner.score_dtype),
-    }
-    return tuple(
-        tf.function(functools.partial(_score, captioner, measure), [cells, words, targets])
-        for measure, targets in kinds.items()
+    whole = tf.TensorSpec([None, captioner.vocab_size], captioner.score_dtype)
+
+    def compiled(function: Callable, *signature: tf.TensorSpec) -> Callable:
+        return tf.function(functools.partial(function, captioner), signature)
+
+    return _Functions(
+        compiled(functools.partial(_score, _log_probability), cells, words, words),
+        compiled(functools.partial(_score, _divergence), cells, words, whole),
+        compiled(_whole, cells, words),
     )
 
 
+def _whole(captioner: EncoderDecoder, descriptors: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+    """[W, V]: log p(y_t | the words before, all descriptors)."""
+
+    def advance(state: LSTMState, projected: tf.Tensor) -> tuple[LSTMState, tf.Tensor]:
+        state = captioner.lstm.step(projected, state)
+        return state, state.hidden
+
+    state = LSTMState(*captioner.encode({"image": descriptors[tf.newaxis]}))
+    projected, kind = captioner.words_before(words)[tf.newaxis], captioner.parameters.compute_dtype
+    hidden = unfold(advance, state, projected, kind)[1]  # [1, W, H]
+    return tf.nn.log_softmax(captioner.predict(hidden[0]))
+
+
 def _score(
-    captioner: EncoderDecoder,
     measure: Callable,
+    captioner: EncoderDecoder,
     descriptors: tf.Tensor,
     words: tf.Tensor,
     targets: tf.Tensor,

@@ -2,9 +2,13 @@
 
     python -m scripts.make_planted_set --out toy/planted
     python -m scripts.build_dataset --source folder --input toy/planted --out toy/planted-data
-    python -m train --preset saliency-image --cells cells8 --extractor patches ...
+    python -m scripts.extract_features --data_dir toy/planted-data ...
+    python -m train --data_dir toy/planted-data --run_dir toy/planted-run \
+        --preset saliency-image --cells cells8 --extractor patches \
+        --hidden_dim 96 --word_dim 24 --batch_size 50 --learning_rate 0.004
+    python -m scripts.pointing_game --run_dir toy/planted-run --entities toy/planted
 
-Every picture is 8 x 8 cells of 16 pixels, dark but for two things of several cells; each thing has
+Every picture is 8 x 8 cells of 16 pixels, grey but for two things of several cells; each thing has
 a colour of its own, and the caption names both. Beside pictures and captions there are the things'
 boxes, as Flickr30k Entities writes them, so that the pointing game can be played. With `--clips`,
 there are clips instead: one thing is seen in the first half, the other in the second.
@@ -29,7 +33,7 @@ SIZES = ((3, 3), (3, 4), (4, 3), (4, 4))  # of things, in cells: wide and high
 ON_CENTRE = 0.6  # share of pictures with a thing in their middle: a centre guess hits half as many
 FRAMES, RATE = 24, 12  # of a clip; per second
 GRAIN, GRAIN_SIZE = 6.0, 2  # deviation of the noise over everything, pixels of its grains
-DARK = 40
+GREY = 128  # of everything else: in the middle, so that features in [-1, 1] are about 0 there
 # Word to its colour and its kind in Flickr30k Entities.
 THINGS = {
     "ball": ((230, 40, 40), "other"),
@@ -50,11 +54,11 @@ class Options:
 
     out: Path
     """The folder to write; it must not exist, or be empty."""
-    train: int = 800
+    train: int = 2000
     """Pictures to learn from."""
-    val: int = 80
+    val: int = 100
     """Pictures to validate on."""
-    test: int = 120
+    test: int = 200
     """Pictures to test on."""
     clips: bool = False
     """Clips of 24 frames instead of pictures; each thing is seen in one half."""
@@ -153,7 +157,7 @@ def truth(file: str, scene: Scene) -> dict:
 
 def draw(things: tuple[Thing, ...], random: np.random.Generator) -> np.ndarray:
     """A picture [128, 128, 3] uint8 of these things, with noise all over."""
-    colours = np.full([CELLS, CELLS, 3], DARK, np.float64)
+    colours = np.full([CELLS, CELLS, 3], GREY, np.float64)
     for thing in things:
         colours[thing.covered] = THINGS[thing.word][0]
     pixels = _enlarged(colours, PIXELS // GRAIN_SIZE)

@@ -93,7 +93,7 @@ def test_nothing_to_compute_is_no_error(model):
 def test_one_compilation_serves_all_clips_and_sentences(model):
     for number, words in ((6, WORDS), (4, WORDS[:3]), (9, WORDS)):
         cell_log_probabilities(model, some_cells(number), words)
-    assert saliency._compiled(model)[0].experimental_get_tracing_count() == 1
+    assert saliency._compiled(model).log_probability.experimental_get_tracing_count() == 1
 
 
 def test_cells_that_change_nothing_are_salient_nowhere(model):

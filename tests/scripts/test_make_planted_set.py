@@ -10,7 +10,7 @@ from PIL import Image
 
 from data_loader.clips import open_clip
 from scripts import make_planted_set
-from scripts.make_planted_set import CELLS, DARK, FRAMES, PIXELS, THINGS
+from scripts.make_planted_set import CELLS, FRAMES, GREY, PIXELS, THINGS
 from utils.entities import list_entities, read_entities
 from utils.errors import UserError
 
@@ -29,8 +29,8 @@ def colours_of(pixels):
 
 
 def assert_seen(colours, things):
-    """Each thing has its colour in all of its cells, and everything else is dark."""
-    expected = np.full([CELLS, CELLS, 3], DARK)
+    """Each thing has its colour in all of its cells, and everything else is grey."""
+    expected = np.full([CELLS, CELLS, 3], GREY)
     for thing in things:
         rows = slice(thing["top"], thing["top"] + thing["height"])
         columns = slice(thing["left"], thing["left"] + thing["width"])
