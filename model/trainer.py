@@ -164,6 +164,8 @@ class Trainer:
         """The epoch's remaining steps; False when stopped (and saved) before its end."""
         first = self.step - epoch * self.feed.steps_per_epoch
         end = (epoch + 1) * self.feed.steps_per_epoch
+        if self._snapshot_is_due(epoch) and not self._take_snapshot(epoch, stop):
+            return False  # it was stopped there before, and is again
         self._seen, self._since = 0, time.monotonic()
         batches = self.feed.training(epoch, first)
         train_step = self._compile(self._make_train_step, batches.element_spec)
@@ -172,10 +174,9 @@ class Trainer:
             self._count_step(epoch, loss)
             if self.step == end:
                 break  # validation comes before the epoch's checkpoint
+            saved = self._snapshot_is_due(epoch) and self._take_snapshot(epoch, stop)
             stopping = self._workers.agree(stop.asked)
-            if self.step - epoch * self.feed.steps_per_epoch in self.feed.snapshots:
-                self._take_snapshot(epoch, stop)
-            elif stopping or self.step % self.settings.checkpoint_every == 0:
+            if not saved and (stopping or self.step % self.settings.checkpoint_every == 0):
                 self._save(epoch, best=False)
             if stopping:
                 return False
@@ -190,13 +191,25 @@ class Trainer:
         if self.step % self.settings.report_every == 0:
             self._report(epoch)
 
-    def _take_snapshot(self, epoch: int, stop: StopRequest) -> None:
-        """Within an epoch: the best and the patience are about whole ones."""
-        scores = self._validate(stop) if self.feed.validation is not None else None
-        if scores is not None:
+    def _snapshot_is_due(self, epoch: int) -> bool:
+        """Within an epoch; `_finish_epoch` sees to its end."""
+        step = self.step - epoch * self.feed.steps_per_epoch
+        due = step in self.feed.snapshots and step < self.feed.steps_per_epoch
+        return due and self.step not in self._snapshots
+
+    def _take_snapshot(self, epoch: int, stop: StopRequest) -> bool:
+        """Validates and saves; False where a stop was asked for meanwhile, and nothing is saved.
+
+        It is never the best: that, and patience, are about whole epochs.
+        """
+        if self.feed.validation is not None:
+            scores = self._validate(stop)
+            if scores is None:
+                return False
             self._report_validation(epoch, scores)
         self._snapshots.append(self.step)
         self._save(epoch, best=False)
+        return True
 
     def _finish_epoch(self, epoch: int, stop: StopRequest) -> bool:
         """Reports what is left, validates and saves; False when stopped before the scores."""

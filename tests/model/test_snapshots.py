@@ -5,7 +5,7 @@ import pytest
 from model import trainer as trainer_module
 from model.snapshots import released_starts, snapshot_steps
 from model.trainer import Progress
-from tests.model.test_trainer import BATCH, make_trainer
+from tests.model.test_trainer import BATCH, interrupt, make_trainer
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,22 @@ def test_a_resumed_run_knows_its_snapshots():
     resumed = make_trainer(progress, epochs=2, snapshots={1, 3}, validate=False)
     resumed.run()
     assert resumed.sink.saved[-1][1]["snapshots"] == whole.sink.saved[-1][1]["snapshots"]
+
+
+@pytest.mark.parametrize("at", [("step", 2), ("validation", 2)])
+def test_a_run_that_is_stopped_at_a_snapshot_takes_it_when_it_goes_on(at):
+    """Before its scores are known; or after, and then it is not taken again."""
+    whole = make_trainer(epochs=1, snapshots={2}, report_every=1)
+    whole.run()
+    stopped = make_trainer(epochs=1, snapshots={2}, report_every=1)
+    stopped.sink.at[at] = interrupt
+    assert not stopped.run()
+    step, state, _ = stopped.sink.saved[-1]
+    assert (step, state["snapshots"]) == (2, [2] if at[0] == "validation" else [])
+    progress = Progress(2, 0, global_batch=BATCH, snapshots=tuple(state["snapshots"]))
+    resumed = make_trainer(progress, epochs=1, snapshots={2}, report_every=1)
+    assert resumed.run()
+    for events in (whole.sink, resumed.sink):
+        assert events.saved[-1][1]["snapshots"] == [2]
+    both = stopped.sink.order + resumed.sink.order
+    assert both.count(("validation", 2)) == whole.sink.order.count(("validation", 2)) == 1
