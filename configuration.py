@@ -324,8 +324,6 @@ def check(config: Config) -> None:
     if train.word_vectors and not model.embedding:
         have = ", ".join(name for name, preset in PRESETS.items() if preset.model.embedding)
         raise UserError(f"--word_vectors starts a single embedding of words; methods: {have}")
-    if train.select_by == "score" and model.reads == "text":
-        raise UserError("--select_by score is for captions of posts; text has a loss alone")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 
