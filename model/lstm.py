@@ -129,6 +129,21 @@ def unfold(advance: Callable, state: Any, inputs: Any, emitted: Any) -> tuple[An
     return state, tf.nest.map_structure(lambda array: _time_first(array.stack()), arrays)
 
 
+def unfold_one_beam(advance: Callable, state: Any, inputs: tf.Tensor, emitted: Any) -> Any:
+    """`unfold` of steps that have a beam axis, as those of decoding, with a single beam.
+
+    Args:
+        advance: (state [B, 1, ...], inputs [B, 1, X]) to (state, outputs [B, 1, ...]).
+        state, emitted: as for `unfold`.
+        inputs: [B, T, X].
+
+    Returns:
+        the outputs of all steps, each [B, T, ...].
+    """
+    _, outputs = unfold(advance, state, inputs[:, :, tf.newaxis], emitted)
+    return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], outputs)
+
+
 def _time_first(tensor: tf.Tensor) -> tf.Tensor:
     """[B, T, ...] to [T, B, ...], and back."""
     return tf.transpose(tensor, [1, 0, *range(2, tensor.shape.rank)])
