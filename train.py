@@ -103,6 +103,8 @@ def open_data(config: Config) -> Data:
 def open_subset(config: Config, view: View, name: str) -> Posts | None:
     """The posts that the model can learn from or be validated on; None without any."""
     if name != "train" and not len(view.subsets.get(name, ())):
+        if config.train.patience is not None:
+            raise UserError(f"--patience waits for validations: {view.folder} has no posts in val")
         return None
     model = config.model
     posts = open_posts(
