@@ -273,6 +273,17 @@ def test_runs_priors_and_notes_of_posts_without_users(korean, capsys):
     assert again.commands == []
 
 
+def test_priors_beside_random_networks(korean, tmp_path, capsys):
+    root = make_root(tmp_path / "random")
+    image = np.ones((small_world.IMAGES, 4, 6))
+    write_features(root, "resnet101_random-res4", image, failed={2: "broken"})
+    options = dataclasses.replace(korean, data_dir=root, weights=("random",))
+    reproduce.reproduce(dataclasses.replace(options, only=("diya-resnet",)), FakeProcesses())
+    rows = open_view(root, "hashtag", "shipped", "none").subsets["test"].image_row
+    seen = int((np.asarray(rows) != 2).sum())
+    assert f"\n{seen} test posts, but 11 of baseline: " in capsys.readouterr().out
+
+
 def test_a_missing_view_of_a_shipped_split_is_built_like_the_other(korean):
     view = korean.data_dir / "hashtag-shipped-none" / "view.json"
     described = json.loads(view.read_text())
@@ -300,6 +311,19 @@ def test_the_prior_of_texts_is_the_most_frequent_word_of_each_place(tmp_path):
     found = measure_priors([KOREAN.tables["text"]], tmp_path / "data", tmp_path)
     measured = found["caption", "frequent-words", "shipped", "none"].metrics[0]
     assert 0 < measured["Bleu_1_sentence"] < 1 and measured["posts"] == small_world.POSTS["test"]
+
+
+def test_priors_are_means_over_the_posts_that_methods_can_see(tmp_path):
+    root = make_root(tmp_path / "data", "resnet101")
+    image = np.ones((small_world.IMAGES, 4, 6))
+    write_features(root, "resnext101_32x8d_random-res4", image, failed={1: "broken", 4: "missing"})
+    for task, table in (("caption", KOREAN.tables["text"]), ("hashtag", KOREAN.tables["hashtags"])):
+        subset = open_view(root, task, "shipped", "none").subsets["test"]
+        seen = int((~np.isin(subset.image_row, [1, 4])).sum())
+        assert 0 < seen < len(subset)
+        for weights, posts in ((["resnext101_32x8d=random"], seen), ([], len(subset))):
+            found = measure_priors([table], root, tmp_path, weights)
+            assert {one.metrics[0]["posts"] for one in found.values()} == {posts}
 
 
 def test_trained_rows_must_beat_every_prior():
