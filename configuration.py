@@ -238,7 +238,7 @@ _METHODS = {
     "alexnet": _hashtags(
         "pixels", AlexNetConfig(), batch_size=1024, optimizer="sgd", learning_rate=0.1
     ),
-    "char-rnn": _stories(batch_size=64, learning_rate=2e-3, clip_norm=1.0),
+    "char-rnn": _stories(batch_size=32, learning_rate=3e-3, clip_norm=1.0),  # see docs/stories.md
     # The slides' optimizer, rate and epochs; batches and windows per epoch of the authors' code.
     "char-rnn-slides": _stories(
         CharRNNConfig(epoch_windows=50 * 128),

@@ -86,6 +86,17 @@ def test_related_systems_bring_their_data_and_rates(name, extractor, batch, rate
     assert (train.learning_rate_decay, train.select_by) == (1.0, "score")
 
 
+def test_stories_are_learnt_by_the_slides_settings_or_better_ones():
+    slides, ours = (parse_config(["--preset", f"char-rnn{more}"]) for more in ("-slides", ""))
+    train = slides.train
+    assert (train.optimizer, train.learning_rate, train.epochs) == ("rmsprop", 0.01, 100)
+    assert (train.batch_size, slides.model.window, train.clip_norm) == (128, 500, None)
+    train = ours.train  # docs/stories.md compares them
+    assert (train.optimizer, train.learning_rate, train.epochs) == ("adam", 0.003, 50)
+    assert (train.batch_size, ours.model.window, train.clip_norm) == (32, 500, 1.0)
+    assert {config.train.learning_rate_decay for config in (slides, ours)} == {1.0}
+
+
 @pytest.mark.parametrize(
     ("preset", "layer", "words", "learns"),
     [
