@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from configuration import find_preset
 from model.networks import is_random
 from scripts.reproduction.options import Options, flags_for
+from scripts.reproduction.prepare import text_of
 from scripts.reproduction.results import Results
 from scripts.reproduction.smoke import Size
 from scripts.reproduction.tables import SHIPPED, STORY, Table
 
-TOY = "the toy world at a small size: compare these numbers with one another, not with the paper's"
+SMALL = "a small size: compare these numbers with one another, not with the paper's"
 
 
 def notes_of(
@@ -24,13 +25,22 @@ def notes_of(
         size: of a smoke run.
     """
     own = {key: one for key, one in results.items() if key[0] == table.task}
-    measured = options.stories if table.task == STORY else options.root
-    notes = [f"measured on {measured}{f' ({TOY})' if options.smoke else ''}"]
+    notes = [_measured_note(table, options)]
     if table.task != STORY:
         notes += [_posts_note(split, table, own) for split in table.splits]
     notes += [_features_note(own), _training_note(table, options, size)]
     notes += [_flags_note(table, options, size)]
     return [note for note in notes if note]
+
+
+def _measured_note(table: Table, options: Options) -> str:
+    """Where the data is, and what it is not."""
+    if table.task == STORY:
+        text = text_of(options.stories)
+        measured, made = options.stories, f", made from {text}" if text else ""
+    else:
+        measured, made = options.root, ", the toy world" if options.smoke else ""
+    return f"measured on {measured}{made}{f' ({SMALL})' if options.smoke else ''}"
 
 
 def _training_note(table: Table, options: Options, size: Size | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_loader.build_options import BuildOptions
-from data_loader.corpus import DESCRIPTION
+from data_loader.corpus import DESCRIPTION, open_corpus
 from data_loader.features import NOT_DONE, features_folder, open_features, read_image_names
 from data_loader.root import IMAGES
 from data_loader.view import list_views, open_view, view_name
@@ -120,9 +120,12 @@ def corpus_commands(runs: Iterable[Run], options: Options) -> list[Command]:
     """The command that makes the characters of stories, where they are missing.
 
     Raises:
-        UserError: they are, and --text is not given.
+        UserError: they are, and --text is not given; or they are those of another text.
     """
-    if all(run.task != STORY for run in runs) or (options.stories / DESCRIPTION).exists():
+    if all(run.task != STORY for run in runs):
+        return []
+    if made_of := text_of(options.stories):
+        _check_text(options, made_of)
         return []
     if options.text is None:
         raise UserError(
@@ -132,6 +135,25 @@ def corpus_commands(runs: Iterable[Run], options: Options) -> list[Command]:
     if not options.smoke and not options.text.exists():
         raise UserError(f"--text {options.text} does not exist; expected a text file or a folder")
     return [command("scripts.build_corpus", ["--input", options.text, "--out", options.stories])]
+
+
+def text_of(stories: Path) -> Path | None:
+    """What the characters of a folder were made from; None where there are none.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    if not (stories / DESCRIPTION).exists():
+        return None
+    return Path(open_corpus(stories).description["settings"]["input"])
+
+
+def _check_text(options: Options, made_of: Path) -> None:
+    if options.text is not None and options.text.absolute() != made_of.absolute():
+        raise UserError(
+            f"{options.stories} was made from {made_of}, not from --text {options.text}: leave "
+            f"out --text, or give another {'--out' if options.smoke else '--data_dir'}"
+        )
 
 
 def extract_commands(root: Path, wanted: Sequence[Features], options: Options) -> list[Command]:
