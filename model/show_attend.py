@@ -269,15 +269,13 @@ class ShowAttend:
             state: before this step.
 
         Returns:
-            the second head's state, and its logits [B, K, V]; zero at the first step.
+            the second head's state, and its logits [B, K, V]; both zero at the first step.
         """
         begun = state.ahead.begun[:, :, tf.newaxis]
         projected = self.second.project(tf.concat([state.lstm.hidden, words], -1))
         lstm = self.second.step(projected, state.ahead.lstm)
         lstm = tf.nest.map_structure(lambda a, b: tf.where(begun, a, b), lstm, state.ahead.lstm)
-        logits = self._predict(lstm.hidden, "W_2")
-        logits = tf.where(begun, logits, tf.zeros_like(logits))
-        return Ahead(lstm, tf.ones_like(state.ahead.begun)), logits
+        return Ahead(lstm, tf.ones_like(state.ahead.begun)), self._predict(lstm.hidden, "W_2")
 
     def _second_loss(
         self,

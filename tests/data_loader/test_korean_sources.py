@@ -99,6 +99,14 @@ def test_broken_records_and_files_are_counted_and_the_rest_is_read(tmp_path):
     assert mine.tags == ["#한국", "#sea", "여행"]
 
 
+def test_without_training_posts_the_error_says_what_took_them(tmp_path):
+    record = {"image_path": "1.jpg", "hashtag": ["sea"], "text": "sea"}
+    write_diya(tmp_path, val=[record], test=[record | {"image_path": "2.jpg"}])
+    (tmp_path / "train.json").write_text('[{"image_path": "3.jpg"')
+    with pytest.raises(UserError, match=r"no training posts are left; .*file is not JSON \(1 p"):
+        build_view(BuildOptions("diya", tmp_path, "hashtag", tmp_path / "root"), False)
+
+
 def test_missing_folders_are_said_in_words(tmp_path):
     with pytest.raises(UserError, match=r"no test and no train files in .*--input must be"):
         kts.files(tmp_path / "nowhere", "caption")
