@@ -55,17 +55,23 @@ def _training_note(table: Table, options: Options, size: Size | None) -> str:
     others = "".join(
         f" ({', '.join(labels)}: {number})" for number, labels in methods.items() if number != most
     )
-    return f"trained for {most} epochs{others}, checkpoint {options.checkpoint}"
+    # Patience may have ended each run at another epoch.
+    limit = "at most " * any(flag.startswith("--patience") for flag in _flags(table, options, size))
+    return f"trained for {limit}{most} epochs{others}, checkpoint {options.checkpoint}"
 
 
 def _flags_note(table: Table, options: Options, size: Size | None) -> str:
     """Other settings than the presets'; where a method does not know one, it goes without."""
-    chosen = size.train_args if size else options.train_args
-    flags = flags_for([row.preset for row in table.rows], chosen)
+    flags = _flags(table, options, size)
     parts = [" ".join(flags)] if flags else []
     if size:
         parts += [f"{r.label} {size.own[r.preset]}" for r in table.rows if r.preset in size.own]
     return f"flags of train: {'; '.join(parts)}" if parts else ""
+
+
+def _flags(table: Table, options: Options, size: Size | None) -> list[str]:
+    chosen = size.train_args if size else options.train_args
+    return flags_for([row.preset for row in table.rows], chosen)
 
 
 def _posts_note(split: str, table: Table, results: Results) -> str:

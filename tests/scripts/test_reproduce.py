@@ -274,6 +274,23 @@ def test_a_half_trained_run_is_not_done_even_when_evaluated(options, finished):
     assert not is_done(finished, Data(options.root))
 
 
+def test_a_run_out_of_patience_is_done_until_it_is_given_more(options):
+    def left_of(patience, waited=None):
+        flags = f"{options.train_args} --patience {patience}" if patience else options.train_args
+        job = make_job(run, dataclasses.replace(options, train_args=flags))
+        if waited is not None:
+            FakeProcesses()(job.commands[0], options.out / "log")
+            write(job.folder / "checkpoints" / "7" / "state.json", {"epoch": 2, "waited": waited})
+            evaluate(str(job.folder))
+        return not is_done(job, Data(options.root))
+
+    run = Run(FULL, "caption", "users", "others", 0)
+    assert left_of(2, waited=1) and not left_of(2, waited=2)
+    assert left_of(3) and left_of(None)
+    with pytest.raises(UserError, match="train.patience 2, not 1"):
+        left_of(1)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

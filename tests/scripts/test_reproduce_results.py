@@ -26,7 +26,7 @@ def test_cells():
     assert as_cell(measured(0.4, 0.6), "F1") == "0.500±0.141"
     assert as_cell(measured(0.4, failed=True), "F1") == "failed"
     assert as_cell(measured(None), "F1") == "not finite"
-    assert as_cell(None, "F1") == "-"
+    assert as_cell(None, "F1") == as_cell(measured(0.5), "recall") == "-"
 
 
 def test_the_leak_is_the_difference_of_the_same_seeds():
@@ -61,6 +61,8 @@ def test_notes_say_what_was_measured():
         "trained for 7 epochs, checkpoint best",
         "flags of train: --channels 9 --hidden_dim 8",
     ]
+    waiting = dataclasses.replace(options, train_args="--patience 3")
+    assert "trained for at most 20 epochs, checkpoint best" in notes_of(table, results, waiting)
     tags = SYSTEMS["hashtag-story"].tables["hashtags"]
     toy, *others = notes_of(tags, {}, Options(smoke=True), smoke_sizes.HASHTAG_STORY)
     assert "a small size" in toy
