@@ -287,7 +287,7 @@ def test_a_run_out_of_patience_is_done_until_it_is_given_more(options):
     run = Run(FULL, "caption", "users", "others", 0)
     assert left_of(2, waited=1) and not left_of(2, waited=2)
     assert left_of(3) and left_of(None)
-    with pytest.raises(UserError, match="train.patience 2, not 1"):
+    with pytest.raises(UserError, match=r"train\.patience 2, not 1"):
         left_of(1)
 
 

@@ -112,7 +112,7 @@ def test_counted_characters_against_a_plain_loop(tmp_path):
 
 def test_of_perplexity_less_is_better():
     table = STORY.tables["stories"]
-    runs = {"char-rnn": 4.0, "characters-1": 9.0, "characters-2": 5.0, "char-rnn-slides": 6.0}
+    runs = {"char-rnn": 4.0, "characters-1": 9.0, "characters-2": 5.0, "char-rnn-slides": 4.96}
     results = {
         ("story", name, "shipped", "none"): Measured([{"perplexity": value}])
         for name, value in runs.items()
