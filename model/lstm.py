@@ -76,6 +76,24 @@ class LSTM:
         hidden = tf.sigmoid(o) * tf.tanh(memory)
         return LSTMState(tf.cast(hidden, self.parameters.compute_dtype), memory)
 
+    def run_all(self, projected: tf.Tensor) -> tf.Tensor:
+        """Hidden states of every step, where what follows a sequence's end is nobody's input.
+
+        Args:
+            projected: [B, T, 4H], of `project`.
+
+        Returns:
+            [B, T, H].
+        """
+
+        def advance(state, now):
+            state = self.step(now, state)
+            return state, state.hidden
+
+        start = self.zeros([tf.shape(projected)[0]])
+        hidden = unfold(advance, start, projected, self.parameters.compute_dtype)[1]
+        return tf.ensure_shape(hidden, [None, None, self.hidden_dim])
+
     def run(self, inputs: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, LSTMState]:
         """Reads sequences of different lengths.
 

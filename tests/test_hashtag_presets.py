@@ -104,7 +104,7 @@ def test_a_model_of_pixels_reads_no_other_width(data, tmp_path):
     root = make_root(tmp_path / "data", layers=())
     features = np.zeros([sum(POSTS.values()), 227 * 227, 1], np.float16)
     write_features(root, "toy-rgb227", features)
-    with pytest.raises(UserError, match="1 numbers per pixel; expected 3: .*--extractor pixels"):
+    with pytest.raises(UserError, match=r"1 numbers per pixel; expected 3: .*--extractor pixels"):
         run_train(root, tmp_path / "run", "alexnet", epochs=1, **NARROW["alexnet"])
 
 
