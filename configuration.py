@@ -319,13 +319,26 @@ def check(config: Config) -> None:
         check_positive(name, getattr(train, name))
     if train.init_from and model.spec != "released":
         raise UserError("--init_from brings the released code's weights: give --spec released too")
-    if model.reads == "text" and train.select_by == "score":
-        raise UserError("--select_by score compares captions: this model writes none")
+    if model.reads == "text":
+        _refuse_posts(config)
     if train.word_vectors and not model.embedding:
         have = ", ".join(name for name, preset in PRESETS.items() if preset.model.embedding)
         raise UserError(f"--word_vectors starts a single embedding of words; methods: {have}")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
+
+
+def _refuse_posts(config: Config) -> None:
+    """Refuses flags that are about posts, where a model learns running text."""
+    if config.train.select_by == "score":
+        raise UserError("--select_by score compares captions: this model writes none")
+    usual, names = find_preset(config.preset).data, ("task", "split", "context", "extractor")
+    given = [f"--{n}" for n in names if getattr(config.data, n) != getattr(usual, n)]
+    if given:
+        raise UserError(
+            f"--preset {config.preset} learns running text, which has no posts: leave out "
+            f"{', '.join(given)}"
+        )
 
 
 def _preset_name(args: Sequence[str]) -> str:

@@ -71,6 +71,11 @@ def check(options: EvalConfig) -> None:
 def evaluate_text(options: EvalConfig, config: Config, run: RunFolder) -> None:
     """How well a model of running text predicts a subset: perplexity, and bits per character."""
     options.decoding.refuse("this model is scored by how well it predicts text")
+    if options.tokenizer or options.java_timeout != EvalConfig.java_timeout:
+        raise UserError(
+            "--tokenizer and --java_timeout are of written captions: a model of running text "
+            "writes none here; leave them out"
+        )
     folder, subset = options.data_dir or config.data.data_dir, options.subset or "test"
     windows = open_windows_of_run(run, folder, subset, config.model.word_slots)
     rows = thinned(windows.rows, options.limit)

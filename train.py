@@ -105,6 +105,11 @@ def open_subset(config: Config, view: View, name: str) -> Posts | None:
     if name != "train" and not len(view.subsets.get(name, ())):
         if config.train.patience is not None:
             raise UserError(f"--patience waits for validations: {view.folder} has no posts in val")
+        if config.train.select_by == "score":
+            raise UserError(
+                f"--select_by score scores validation posts: {view.folder} has no posts in val; "
+                "give --select_by loss"
+            )
         return None
     model = config.model
     posts = open_posts(

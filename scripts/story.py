@@ -95,10 +95,14 @@ class Options:
             raise UserError("--image and --hashtag_run go together: a run that reads the picture")
         if (self.predictions is None) != (self.out is None):
             raise UserError("--predictions and --out go together: the stories of many posts")
+        if self.weights and self.image is None:
+            raise UserError("--weights is of the encoder of --image: leave it out")
         if self.out and not self.out.parent.is_dir():
             raise UserError(f"--out {self.out}: expected a file name in a folder that exists")
         for name in ("tag", "length", "count"):
             check_range(name, getattr(self, name), 1)
+        if self.tag != 1 and self.hashtag is not None:
+            raise UserError("--tag chooses among the hashtags that are found: leave it out")
         self.decoding.check()
         if is_one_of_several_workers():
             raise UserError("story runs in one process: unset TF_CONFIG, or start a single task")

@@ -141,6 +141,8 @@ def test_evaluation_is_perplexity_and_bits_per_character(corpus, whole, capsys):
     ("changes", "message"),
     [
         ({"beam_size": 3}, "leave out --beam_size"),
+        ({"tokenizer": "none"}, "--tokenizer and --java_timeout are of written captions"),
+        ({"java_timeout": 9}, "--tokenizer and --java_timeout are of written captions"),
         ({"subset": "test2"}, "no subset test2; it has train, val, test"),
         ({"data_dir": "none"}, "no corpus at none; make one"),
     ],

@@ -12,9 +12,9 @@ TITLE = "Trained rows beside the best prior of their table"
 LEAST_SHARE = 0.01  # of a perplexity, which has no posts
 NOTE = (
     "A trained row must be better than every prior, by more than the margin: the standard "
-    "deviation over its seeds, but\nat least the largest standard error that a mean m of N test posts, each "
-    "of 0 to 1, can have, sqrt(m (1 - m) / N), or\n1 % of the prior's perplexity. The toy world is "
-    "made so that the picture alone is worth much more than the priors\nhave."
+    "deviation over its seeds, but\nat least sqrt(m (1 - m) / N), the largest standard error that "
+    "a mean m over N test posts can have, or of perplexity\n1 % of the prior's. The toy world is "
+    "made so that the picture alone is worth much more than the priors have."
 )
 BROKEN = "NO"
 

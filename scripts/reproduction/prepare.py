@@ -9,6 +9,7 @@ from data_loader.build_options import BuildOptions
 from data_loader.corpus import DESCRIPTION, open_corpus
 from data_loader.features import NOT_DONE, features_folder, open_features, read_image_names
 from data_loader.root import IMAGES
+from data_loader.source_flags import FOR_CAPTIONS
 from data_loader.view import list_views, open_view, view_name
 from scripts.reproduction.networks import (
     Features,
@@ -58,12 +59,19 @@ def build_commands(root: Path, wanted: Sequence[Wanted], options: Options) -> li
 
 def _how(root: Path, view: Wanted, there: list[str], options: Options) -> list[str]:
     if options.source and options.input:
-        more = shlex.split(options.build_args)
+        more = _of_task(view[0], shlex.split(options.build_args))
         return ["--source", options.source, "--input", str(options.input), *more]
     if not there:
         raise UserError(_no_view(root, view, options))
     alike = max(there, key=lambda name: [part in name.split("-") for part in view])
-    return derive(open_view(root, *alike.split("-")).settings, root, view)
+    return _of_task(view[0], derive(open_view(root, *alike.split("-")).settings, root, view))
+
+
+def _of_task(task: str, flags: list[str]) -> list[str]:
+    """Less the tokenizer of captions, which a build of hashtags refuses."""
+    pairs = [["--tokenizer", name] for name in FOR_CAPTIONS if task == "hashtag"]
+    places = [place for place in range(len(flags)) if flags[place : place + 2] in pairs]
+    return [flag for n, flag in enumerate(flags) if not {n, n - 1} & set(places)]
 
 
 def _no_view(root: Path, view: Wanted, options: Options) -> str:

@@ -297,6 +297,8 @@ def test_a_crawl_is_divided_as_its_authors_divided_theirs(tmp_path):
         ({"min_posts": 3}, "--min_posts does nothing with --source kts"),
         ({"stored_words": 7}, "--stored_words does nothing with --source kts"),
         ({"val_posts": 7}, "--val_posts does nothing"),
+        ({"tokenizer": "korean"}, "--tokenizer does nothing with --source kts --task hashtag"),
+        ({"tokenizer": "whitespace"}, "--tokenizer does nothing"),
         ({"harrison_split": "folders48"}, "--harrison_split does nothing"),
     ],
 )

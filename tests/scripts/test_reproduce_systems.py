@@ -347,3 +347,14 @@ def test_reported_numbers_are_what_the_files_say():
     assert KOREAN.numbers(KOREAN.tables["text"]) == read_reported("instagram_korean")
     paper = SYSTEMS["attend-to-you"]
     assert paper.numbers(paper.tables[2]) == read_reported()["table_2"]
+
+
+def test_hashtags_are_built_without_the_tokenizer_of_captions(tmp_path):
+    flags = "--min_count 2 --tokenizer whitespace --jobs 1"
+    given = Options(
+        system="instagram-korean", source="kts", input=tmp_path, build_args=flags, out=tmp_path
+    )
+    wanted = [("caption", "shipped", "none"), ("hashtag", "shipped", "none")]
+    texts, tags = prepare.build_commands(tmp_path, wanted, given)
+    assert " ".join(texts[7:]).startswith(flags)
+    assert " ".join(tags[7:]).startswith("--min_count 2 --jobs 1 --task hashtag")
