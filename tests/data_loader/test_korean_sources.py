@@ -141,6 +141,8 @@ def test_predictions_of_a_korean_view_are_readable(tmp_path):
     posts = open_posts(view, "test", "none", user_words=0)
     row = prediction_row(view, posts, 0, ["바다/NNG", "에/JKB", "가/VV", "었/EP", "다/EF"])
     assert row["prediction"] == "바다/NNG 에/JKB 가/VV 었/EP 다/EF" and row["text"] == "바다에 갔다"
+    assert row["reference_texts"] == [view.readable(row["references"][0].split())]
+    assert "/" not in row["reference_texts"][0] and "/" in row["references"][0]
     tags = build(tmp_path, tmp_path)
     row = prediction_row(tags, open_posts(tags, "test", "none", user_words=0), 0, ["바다"])
     assert row["prediction"] == "바다" and "text" not in row
