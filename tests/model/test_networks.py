@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.encoders import FAMILIES, ImageEncoder, Recipe, build_network, describe
-from model.networks import NETWORKS, find_layer, find_network
+from model.networks import NETWORKS, RANDOM, find_layer, find_network
 from tests.photos import photo
 from utils.errors import UserError
 
@@ -55,6 +55,20 @@ def test_pixels_are_the_picture_row_by_row(tmp_path):
     (features,) = encoder([image])
     assert features.dtype == np.float16
     np.testing.assert_array_equal(features.reshape(227, 227, 3), image)
+
+
+def test_pool3_is_the_mean_of_the_cells_of_mixed10(tmp_path):
+    sizes = {"extractor": "inception_v3", "weights": RANDOM}
+    recipes = {layer: Recipe(layer, **sizes) for layer in ("mixed10", "pool3")}
+    network = build_network(recipes["mixed10"])
+    (tmp_path / recipes["pool3"].calibration).touch()
+    pixels = np.stack([NETWORKS["inception_v3"].preprocessing(photo(310, 330))])
+    cells, mean = (
+        ImageEncoder(network, describe(recipe, tmp_path), batch_size=1).run(pixels).numpy()
+        for recipe in recipes.values()
+    )
+    assert cells.shape == (1, 64, 2048) and mean.shape == (1, 1, 2048) and cells.std() > 1e-3
+    np.testing.assert_allclose(cells.astype(np.float64).mean(1, keepdims=True), mean, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
