@@ -254,7 +254,7 @@ _METHODS = {
     "alexnet": _hashtags(
         "pixels", AlexNetConfig(), batch_size=1024, optimizer="sgd", learning_rate=0.1
     ),
-    "char-rnn": _stories(batch_size=64, learning_rate=2e-3, clip_norm=1.0),
+    "char-rnn": _stories(batch_size=32, learning_rate=3e-3, clip_norm=1.0),  # see docs/stories.md
     # The slides' optimizer, rate and epochs; batches and windows per epoch of the authors' code.
     "char-rnn-slides": _stories(
         CharRNNConfig(epoch_windows=50 * 128),
@@ -339,17 +339,28 @@ def check(config: Config) -> None:
         check_positive(name, getattr(train, name))
     if train.init_from and model.spec != "released":
         raise UserError("--init_from brings the released code's weights: give --spec released too")
-    if model.reads == "text" and train.select_by == "score":
-        raise UserError("--select_by score compares captions: this model writes none")
+    if model.reads == "text":
+        _refuse_posts(config)
     if train.word_vectors and not model.embedding:
         have = ", ".join(name for name, preset in PRESETS.items() if preset.model.embedding)
         raise UserError(f"--word_vectors starts a single embedding of words; methods: {have}")
-    if train.select_by == "score" and model.reads == "text":
-        raise UserError("--select_by score is for captions of posts; text has a loss alone")
     if train.released_snapshots and not train.snapshots_per_epoch:
         raise UserError("--released_snapshots says when: give --snapshots_per_epoch with it")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
+
+
+def _refuse_posts(config: Config) -> None:
+    """Refuses flags that are about posts, where a model learns running text."""
+    if config.train.select_by == "score":
+        raise UserError("--select_by score compares captions: this model writes none")
+    usual, names = find_preset(config.preset).data, ("task", "split", "context", "extractor")
+    given = [f"--{n}" for n in names if getattr(config.data, n) != getattr(usual, n)]
+    if given:
+        raise UserError(
+            f"--preset {config.preset} learns running text, which has no posts: leave out "
+            f"{', '.join(given)}"
+        )
 
 
 def _preset_name(args: Sequence[str]) -> str:

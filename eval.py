@@ -71,6 +71,11 @@ def check(options: EvalConfig) -> None:
 def evaluate_text(options: EvalConfig, config: Config, run: RunFolder) -> None:
     """How well a model of running text predicts a subset: perplexity, and bits per character."""
     options.decoding.refuse("this model is scored by how well it predicts text")
+    if options.tokenizer or options.java_timeout != EvalConfig.java_timeout:
+        raise UserError(
+            "--tokenizer and --java_timeout are of written captions: a model of running text "
+            "writes none here; leave them out"
+        )
     folder, subset = options.data_dir or config.data.data_dir, options.subset or "test"
     windows = open_windows_of_run(run, folder, subset, config.model.word_slots)
     rows = thinned(windows.rows, options.limit)
@@ -261,11 +266,14 @@ def prediction_rows(
 
 
 def prediction_row(view: View, posts: Posts, row: int, words: list[str]) -> dict:
-    """One row of predictions.jsonl; `text` is the prediction in whole words, of Korean."""
+    """One row of predictions.jsonl; of Korean `text` is the prediction in whole words, and
+    `reference_texts` are the references."""
     said = {"prediction": join_words(words, view.settings["task"])}
-    text = view.readable(words)
-    said |= {} if text is None else {"text": text}
-    return {**view.describe(posts.subset, row), **said, "extractor": extractor_of(posts)}
+    told, text = view.describe(posts.subset, row), view.readable(words)
+    if text is not None:
+        said["text"] = text
+        said["reference_texts"] = [view.readable(one.split()) for one in told["references"]]
+    return {**told, **said, "extractor": extractor_of(posts)}
 
 
 def report(path: Path, values: dict[str, Any], scores: Scores) -> None:

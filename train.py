@@ -59,6 +59,7 @@ class Data(NamedTuple):
     source: View | Corpus
     training: Posts | Windows
     validation: Posts | Windows | None
+    judged: Posts | None = None  # validation posts whose captions are scored
 
 
 def main() -> None:
@@ -101,12 +102,30 @@ def open_data(config: Config) -> Data:
         training = open_windows(corpus, "train", width, config.model.epoch_windows)
         return Data(corpus, training, open_windows(corpus, "val", width))
     view = open_view(data.data_dir, data.task, data.split, data.context)
-    return Data(view, open_subset(config, view, "train"), open_subset(config, view, "val"))
+    training, validation = (open_subset(config, view, name) for name in ("train", "val"))
+    if config.train.select_by == "loss":
+        return Data(view, training, validation)
+    # As eval scores them: a text too long for the model has no loss, but can be written.
+    return Data(view, training, validation, open_subset(config, view, "val", learnt=False))
 
 
-def open_subset(config: Config, view: View, name: str) -> Posts | None:
-    """The posts that the model can learn from or be validated on; None without any."""
+def open_subset(config: Config, view: View, name: str, learnt: bool = True) -> Posts | None:
+    """The posts that the model can learn from or be validated on; None without any.
+
+    Args:
+        config: the run's settings.
+        view: where they are.
+        name: of the subset.
+        learnt: only those whose texts fit the model, which have a loss.
+    """
     if name != "train" and not len(view.subsets.get(name, ())):
+        if config.train.patience is not None:
+            raise UserError(f"--patience waits for validations: {view.folder} has no posts in val")
+        if config.train.select_by == "score":
+            raise UserError(
+                f"--select_by score scores validation posts: {view.folder} has no posts in val; "
+                "give --select_by loss"
+            )
         return None
     model = config.model
     posts = open_posts(
@@ -115,7 +134,7 @@ def open_subset(config: Config, view: View, name: str) -> Posts | None:
         model.image_layer,
         model.context_words,
         model.word_slots,
-        training=True,
+        training=learnt,
         extractor=config.data.extractor,
     )
     if not len(posts):
@@ -217,7 +236,7 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
     from model.snapshots import snapshot_steps
     from model.trainer import Feed
 
-    training, validation = data.training, data.validation
+    training, validation, judged = data.training, data.validation, data.judged
     batch = global_batch or config.train.batch_size * strategy.num_replicas_in_sync
     seed = config.train.seed
     snapshots = (config.train.snapshots_per_epoch, config.train.released_snapshots)
@@ -230,6 +249,9 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
     def validation_batches():
         return distribute(strategy, validation, validation.rows, batch)
 
+    def judged_batches():
+        return distribute(strategy, judged, judged.rows, batch)
+
     return Feed(
         training=train_batches,
         validation=validation_batches if validation else None,
@@ -238,6 +260,7 @@ def make_feed(config: Config, data: Data, strategy, global_batch: int | None):
         steps_per_epoch=steps_per_epoch(len(training), batch),
         judge=make_judge(config, data) if validation else None,
         snapshots=snapshot_steps(len(training), batch, *snapshots),
+        judged=judged_batches if judged else None,
     )
 
 
@@ -248,7 +271,7 @@ def make_judge(config: Config, data: Data):
     if config.train.select_by == "loss":
         return None
     tags = DecodingOptions().separate_tags(config.model, *data.source.tag_counts())
-    return Judge(functools.partial(count_written, data.source, data.validation.subset), tags)
+    return Judge(functools.partial(count_written, data.source, data.judged.subset), tags)
 
 
 def _listed(section: dict) -> str:

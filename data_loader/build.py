@@ -99,6 +99,9 @@ def divide(prepared: Prepared, account: Account, options: BuildOptions) -> tuple
     """
     posts = _filtered(prepared.posts, account, options)
     account.require_posts(posts, prepared.problems.counts)
+    if options.shipped:
+        training = [post for post in posts if post.subset in ("train", "")]
+        account.require_posts(training, prepared.problems.counts, "training posts")
     posts = order_posts(posts)
     rows, note = _rows(posts, options)
     return {name: [posts[row] for row in chosen] for name, chosen in rows.items()}, note

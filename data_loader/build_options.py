@@ -58,9 +58,9 @@ class BuildOptions:
 
     tokenizer: Literal["standard", "released", "korean", "whitespace"] | None = None
     """How texts are cut into words: by the paper's rules (standard), into morphemes with their tags
-    (korean; the default of kts, diya, diya_crawl), or at blanks alone. released reproduces the
-    paper's scripts, and with instapic and yfcc nothing is filtered, as there. A hashtag is one word
-    under all of them."""
+    (korean; the default of kts, diya, diya_crawl), or at blanks alone (whitespace); a hashtag is
+    one word, and these two are for captions. released reproduces the paper's scripts, and with
+    instapic and yfcc nothing is filtered, as there."""
     letters: Literal["ascii", "unicode"] | None = None
     """standard tokenizer: keep ASCII letters (the paper) or those of all scripts (the default of
     kts, diya, diya_crawl)."""
@@ -194,8 +194,9 @@ class BuildOptions:
         """A flag that would do nothing is an error, not a surprise."""
         for field in fields(self):
             if field.name in idle and getattr(self, field.name) != field.default:
-                others = f"--source {self.source}"
-                others += f" --tokenizer {self.tokenizer}" if self.tokenizer else ""
+                others = f"--source {self.source} --task {self.task}"
+                named = self.tokenizer and field.name != "tokenizer"
+                others += f" --tokenizer {self.tokenizer}" if named else ""
                 others += f" --context {self.context}" if self.context else ""
                 raise UserError(f"--{field.name} does nothing with {others}: leave it out")
 

@@ -5,7 +5,7 @@ user. Which posts are bad is decided before (`data_loader.prepare`), post by pos
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -66,8 +66,15 @@ class Account:
         self.steps.append(step)
         return kept
 
-    def require_posts(self, posts: list[Post], dropped_records: Counter[str]) -> None:
+    def require_posts(
+        self, posts: Sequence[Post], dropped_records: Counter[str], kind: str = "posts"
+    ) -> None:
         """Refuses an empty data set and says what took the most.
+
+        Args:
+            posts: those that are left, of this kind.
+            dropped_records: what could not be read, and how often.
+            kind: what they are called.
 
         Raises:
             UserError: there are no posts.
@@ -78,10 +85,10 @@ class Account:
         removed.update({f"records: {kind}": n for kind, n in dropped_records.items()})
         ranked = [f"{name} ({count:,} posts)" for name, count in removed.most_common(3) if count]
         if not ranked:
-            raise UserError("the input holds no posts")
+            raise UserError(f"the input holds no {kind}")
         raise UserError(
-            f"no posts are left; most were taken by: {', then '.join(ranked)}. Check the input, or "
-            "loosen the filter by its flag, such as "
+            f"no {kind} are left; most were taken by: {', then '.join(ranked)}. Check the input, "
+            "or loosen the filter by its flag, such as "
             + ("--min_posts, --min_words or --language none" if self.users else "--max_words")
         )
 

@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_loader.characters import Characters, normalise
+from data_loader.vocabulary import SPECIAL_WORDS
 from utils.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+def hashtags_of(prediction: str) -> list[str]:
+    """The hashtags of a row of predictions; a special word is none.
+
+    >>> hashtags_of("sun _UNK new_york")
+    ['sun', 'new_york']
+    """
+    return [tag for tag in prediction.split() if tag not in SPECIAL_WORDS]
 
 
 def seed_ids(hashtag: str, characters: Characters) -> np.ndarray:

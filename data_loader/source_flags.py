@@ -22,6 +22,7 @@ DIVISION = {"split", "train_share", "test_posts"}
 NOT_AS_RELEASED = {"min_words", "max_words", "min_count"}
 PAPERS = ("crawl", "instapic", "yfcc")  # the data of Attend to You
 KOREAN = ("kts", "diya", "diya_crawl")
+FOR_CAPTIONS = ("korean", "whitespace")  # tokenizers; a hashtag is one word under both
 
 
 class Defaults(NamedTuple):
@@ -80,6 +81,6 @@ def idle_flags(
     if tokenizer == "released":
         idle.add("letters")
         idle |= NOT_AS_RELEASED if source in SHIPPED else set()
-    if tokenizer in ("korean", "whitespace") and task == "caption":
-        idle.add("letters")
+    if tokenizer in FOR_CAPTIONS:
+        idle.add("letters" if task == "caption" else "tokenizer")
     return idle | ({"stored_words"} if context == "none" else set())

@@ -63,7 +63,8 @@ def read_word_vectors(path: Path, words: Sequence[str], width: int) -> WordVecto
         width: E.
 
     Raises:
-        UserError: no such file, an unreadable one, vectors of another width, or none for any word.
+        UserError: no such file, an unreadable one, one without vectors, vectors of another width,
+            or none for any word.
     """
     words = words[len(SPECIAL_WORDS) :]
     wanted = {name.encode() for word in words for name in (word, _surface(word))}
@@ -114,10 +115,15 @@ def _lines(path: Path, width: int) -> Iterator[tuple[int, bytes]]:
         fields = first[1].split()
         has_header = len(fields) == 2 and all(field.isdigit() for field in fields)
         found = int(fields[1]) if has_header else len(fields) - 1
+        if found < 1:
+            raise UserError(
+                f"--word_vectors: {path} does not begin with a word and its numbers; expected "
+                "fastText's .vec"
+            )
         if found != width:
             raise UserError(
-                f"--word_vectors: {path} has vectors of width {max(found, 0)}, the model embeds "
-                f"words in {width}: give --word_dim {max(found, 1)}, or other vectors"
+                f"--word_vectors: {path} has vectors of width {found}, the model embeds "
+                f"words in {width}: give --word_dim {found}, or other vectors"
             )
         yield from numbered if has_header else itertools.chain([first], numbered)
 

@@ -20,7 +20,9 @@ What is learnt is the set of a post's known tags; there is no end to learn.
     softmax    - sum over the post's tags of log p(tag)                 the authors' head
     sigmoid    - sum over all tags of log p(it is one, or is not)       each tag by itself
 
-Both are divided by the number of tags: nats per tag. A post without a known tag teaches nothing.
+Both are reported divided by the number of tags: nats per tag. What is made small is, of `sigmoid`,
+the same; of `softmax`, as by the authors, the mean over posts, so that a step at their rate is as
+long as theirs. A post without a known tag teaches nothing, but is a post of that mean.
 """
 
 from typing import NamedTuple
@@ -98,6 +100,7 @@ class AlexNet:
     ):
         self.vocab_size, self.word_slots = vocab_size, word_slots
         self.head, self.dropout = head, dropout
+        self.learns_by_post = head == "softmax"
         self.parameters = Parameters(seed, dtype, compute_dtype)
         self.score_dtype = self.parameters.score_dtype
         self.units = [max(1, round(width * units)) for units in UNITS]

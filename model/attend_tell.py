@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
 from model.losses import doubly_stochastic
-from model.lstm import LSTM, LSTMState, unfold
+from model.lstm import LSTM, LSTMState, unfold_one_beam
 from model.memory import additive_attention
 from model.parameters import Parameters
 
@@ -150,14 +150,12 @@ class AttendTell:
 
     def _glimpses(self, words: tf.Tensor, context: Context) -> Glimpse:
         """All steps from the words before: [B, T, E] to what each saw, [B, T, ...]."""
-        projected = self.lstm.project(words)[:, :, tf.newaxis]  # [B, T, 1, 4H]: one beam
-        _, glimpses = unfold(
+        return unfold_one_beam(
             lambda state, now: self._advance(now, state, context),
             self.initial_state(context),
-            projected,
+            self.lstm.project(words),
             Glimpse(*[self.parameters.compute_dtype] * 3),
         )
-        return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], glimpses)
 
     def _advance(self, projected, state: LSTMState, context: Context):
         """(1)-(6): projected words [B, K, 4H] to the new state and what was seen."""

@@ -99,7 +99,7 @@ def _alexnet_arguments(settings: AlexNetConfig, image_dim: int) -> dict:
     if image_dim != AlexNet.image_dim:
         raise UserError(
             f"the {settings.image_layer} features have {image_dim} numbers per pixel; expected "
-            f"{AlexNet.image_dim}: make them by scripts.extract_features --network pixels"
+            f"{AlexNet.image_dim}: make them by scripts.extract_features --extractor pixels"
         )
     return fields
 

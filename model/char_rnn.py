@@ -15,7 +15,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
-from model.lstm import LSTM, LSTMState, unfold
+from model.lstm import LSTM, LSTMState
 from model.noise import dropout_masks
 from model.parameters import Parameters
 
@@ -102,25 +102,14 @@ class CharRNN:
         # Each different character is projected once: there are far fewer than positions.
         table = self.layers[0].project(self.parameters["W_e"])  # [V, 4H]
         projected = tf.gather(table, inputs[:, :steps])  # [B, T, 4H]
-        hidden = self._run(self.layers[0], projected) * masks[0]
+        hidden = self.layers[0].run_all(projected) * masks[0]
         for layer, mask in zip(self.layers[1:], masks[1:], strict=True):
-            hidden = self._run(layer, layer.project(hidden)) * mask
+            hidden = layer.run_all(layer.project(hidden)) * mask
         index = tf.where(real[:, :steps])  # [N, 2]
         logits = self._predict(tf.gather_nd(hidden, index))
         return Outputs(logits, tf.gather_nd(targets, index), index, {})
 
     # ------------------------------------------------------------------ their parts
-
-    def _run(self, layer: LSTM, projected: tf.Tensor) -> tf.Tensor:
-        """A layer's hidden states [B, T, H]; what follows a text's end is nobody's input."""
-
-        def advance(state, now):
-            state = layer.step(now, state)
-            return state, state.hidden
-
-        start = layer.zeros([tf.shape(projected)[0]])
-        hidden = unfold(advance, start, projected, self.parameters.compute_dtype)[1]
-        return tf.ensure_shape(hidden, [None, None, self.hidden_dim])
 
     def _predict(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.parameters.dense(hidden, "W_f", "b_f"), self.score_dtype)

@@ -94,6 +94,24 @@ class LSTM:
         i, _, g, o = tf.split(self.parameters[name], 4, -1)
         return tf.concat([i, g, o], -1)
 
+    def run_all(self, projected: tf.Tensor) -> tf.Tensor:
+        """Hidden states of every step, where what follows a sequence's end is nobody's input.
+
+        Args:
+            projected: [B, T, 4H], of `project`.
+
+        Returns:
+            [B, T, H].
+        """
+
+        def advance(state, now):
+            state = self.step(now, state)
+            return state, state.hidden
+
+        start = self.zeros([tf.shape(projected)[0]])
+        hidden = unfold(advance, start, projected, self.parameters.compute_dtype)[1]
+        return tf.ensure_shape(hidden, [None, None, self.hidden_dim])
+
     def run(self, inputs: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, LSTMState]:
         """Reads sequences of different lengths.
 
@@ -145,6 +163,21 @@ def unfold(advance: Callable, state: Any, inputs: Any, emitted: Any) -> tuple[An
     loop = (tf.constant(0), state, arrays)
     _, state, arrays = tf.while_loop(lambda t, *_: t < steps, body, loop)
     return state, tf.nest.map_structure(lambda array: _time_first(array.stack()), arrays)
+
+
+def unfold_one_beam(advance: Callable, state: Any, inputs: tf.Tensor, emitted: Any) -> Any:
+    """`unfold` of steps that have a beam axis, as those of decoding, with a single beam.
+
+    Args:
+        advance: (state [B, 1, ...], inputs [B, 1, X]) to (state, outputs [B, 1, ...]).
+        state, emitted: as for `unfold`.
+        inputs: [B, T, X].
+
+    Returns:
+        the outputs of all steps, each [B, T, ...].
+    """
+    _, outputs = unfold(advance, state, inputs[:, :, tf.newaxis], emitted)
+    return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], outputs)
 
 
 def _time_first(tensor: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,7 @@ projected through all filter taps once (`project`, D wide), and each step only s
 projections (`combine`, C wide). The numbers are those of convolving the scaled rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -44,7 +44,6 @@ def additive_attention(
     query: tf.Tensor,
     vector: tf.Tensor,
     filled: tf.Tensor | None = None,
-    activation: Callable[[tf.Tensor], tf.Tensor] = tf.tanh,
 ) -> tf.Tensor:
     """Softmax over slots of `v^T tanh(k_i + q)` (Bahdanau et al., 2015).
 
@@ -53,12 +52,11 @@ def additive_attention(
         query: [B, K, A], what depends on the step.
         vector: [A, 1], v.
         filled: bool, broadcastable to [B, K, S]; None where all slots are.
-        activation: instead of tanh.
 
     Returns:
         [B, K, S], zero in empty slots.
     """
-    energies = activation(keys[:, tf.newaxis] + query[:, :, tf.newaxis])  # [B, K, S, A]
+    energies = tf.tanh(keys[:, tf.newaxis] + query[:, :, tf.newaxis])  # [B, K, S, A]
     scores = tf.tensordot(energies, vector, 1)[..., 0]
     return masked_softmax(scores, tf.ones_like(scores, tf.bool) if filled is None else filled)
 

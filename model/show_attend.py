@@ -32,7 +32,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
-from model.lstm import LSTM, LSTMState, unfold
+from model.lstm import LSTM, LSTMState, unfold, unfold_one_beam
 from model.memory import masked_softmax
 from model.noise import dropout_masks
 from model.parameters import Parameters, normal, uniform
@@ -205,14 +205,12 @@ class ShowAttend:
 
     def _glimpses(self, words: tf.Tensor, context: Context) -> Glimpse:
         """All steps from the words before: [B, T, E] to what each saw, [B, T, ...]."""
-        projected = self.lstm.project(words)[:, :, tf.newaxis]  # [B, T, 1, 4H]: one beam
-        _, glimpses = unfold(
+        return unfold_one_beam(
             lambda state, now: self._advance(now, state, context),
             self.initial_state(context)._replace(ahead=()),
-            projected,
+            self.lstm.project(words),
             Glimpse(*[self.parameters.compute_dtype] * 3),
         )
-        return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], glimpses)
 
     def _advance(self, projected: tf.Tensor, state: State, context: Context):
         """Projected words [B, K, 4H] to the new state (the second head's is left) and a glimpse."""
@@ -271,15 +269,13 @@ class ShowAttend:
             state: before this step.
 
         Returns:
-            the second head's state, and its logits [B, K, V]; zero at the first step.
+            the second head's state, and its logits [B, K, V]; both zero at the first step.
         """
         begun = state.ahead.begun[:, :, tf.newaxis]
         projected = self.second.project(tf.concat([state.lstm.hidden, words], -1))
         lstm = self.second.step(projected, state.ahead.lstm)
         lstm = tf.nest.map_structure(lambda a, b: tf.where(begun, a, b), lstm, state.ahead.lstm)
-        logits = self._predict(lstm.hidden, "W_2")
-        logits = tf.where(begun, logits, tf.zeros_like(logits))
-        return Ahead(lstm, tf.ones_like(state.ahead.begun)), logits
+        return Ahead(lstm, tf.ones_like(state.ahead.begun)), self._predict(lstm.hidden, "W_2")
 
     def _second_loss(
         self,

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from model.batch_norm import BatchNorm
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
-from model.lstm import LSTM, LSTMState, unfold
+from model.lstm import LSTM, LSTMState
 from model.parameters import Parameters
 
 
@@ -99,7 +99,7 @@ class ShowTellCNN:
         words = self.parameters.rows("W_e", words[:, :steps])
         hidden = tf.concat([image[:, tf.newaxis], words], 1)  # [B, 1 + T, E]
         for layer in self.layers:
-            hidden = self._run(layer, hidden)  # [B, 1 + T, H]
+            hidden = layer.run_all(layer.project(hidden))  # [B, 1 + T, H]
         index = tf.where(real[:, :steps])  # [N, 2]
         logits = self._predict(tf.gather_nd(hidden[:, 1:], index))
         targets = tf.gather_nd(targets, index)
@@ -120,17 +120,6 @@ class ShowTellCNN:
             states.append(layer.step(layer.project(inputs), before))
             inputs = states[-1].hidden
         return State(tuple(states))
-
-    def _run(self, layer: LSTM, inputs: tf.Tensor) -> tf.Tensor:
-        """A layer's hidden states; what follows a caption's end is nobody's input."""
-
-        def advance(state, projected):
-            state = layer.step(projected, state)
-            return state, state.hidden
-
-        start, kind = layer.zeros([tf.shape(inputs)[0]]), self.parameters.compute_dtype
-        hidden = unfold(advance, start, layer.project(inputs), kind)[1]
-        return tf.ensure_shape(hidden, [None, None, self.hidden_dim])
 
     def _predict(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.parameters.dense(hidden, "W_f", "b_f"), self.score_dtype)

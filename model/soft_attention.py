@@ -19,7 +19,7 @@ import tensorflow as tf
 from model.captioner import Batch, Outputs, caption_steps, teacher_forcing
 from model.gru import GRU, GRUState
 from model.losses import doubly_stochastic
-from model.lstm import LSTM, LSTMState, unfold
+from model.lstm import LSTM, LSTMState, unfold_one_beam
 from model.memory import additive_attention
 from model.parameters import Parameters
 
@@ -156,14 +156,12 @@ class SoftAttention:
 
     def _glimpses(self, words: tf.Tensor, context: Context) -> Glimpse:
         """All steps from the tags before: [B, T, E] to what each saw, [B, T, ...]."""
-        projected = self.cell.project(words)[:, :, tf.newaxis]  # [B, T, 1, 3H or 4H]: one beam
-        _, glimpses = unfold(
+        return unfold_one_beam(
             lambda state, now: self._advance(now, state, context),
             self.initial_state(context),
-            projected,
+            self.cell.project(words),
             Glimpse(*[self.parameters.compute_dtype] * 2),
         )
-        return tf.nest.map_structure(lambda tensor: tensor[:, :, 0], glimpses)
 
     def _advance(self, projected: tf.Tensor, state: State, context: Context):
         """Projected tags [B, K, 3H or 4H] to the new state and what was seen."""

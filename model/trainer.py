@@ -46,6 +46,8 @@ class Feed(NamedTuple):
         judge: scores captions for the validation posts, which then decides what is best; None
             where the validation loss decides.
         snapshots: steps of an epoch after which the model is validated and its checkpoint kept.
+        judged: to a distributed data set of the posts that are scored; None for those of
+            `validation`.
     """
 
     training: Callable[[int, int], Iterable]
@@ -55,6 +57,7 @@ class Feed(NamedTuple):
     steps_per_epoch: int
     judge: Judge | None = None
     snapshots: Collection[int] = ()
+    judged: Callable[[], Iterable] | None = None
 
     def posts_at(self, step: int) -> int:
         """Posts of a step, which counts from 0 over all epochs."""
@@ -245,7 +248,7 @@ class Trainer:
 
     def _score(self, judge: Judge, stop: StopRequest) -> float:
         """Writes captions for the validation posts, greedily; of some of them after a stop."""
-        batches = self.feed.validation()
+        batches = (self.feed.judged or self.feed.validation)()
         decode = self._compile(self._make_decoder, batches.element_spec)
         counts = np.zeros(2)
         for batch in itertools.takewhile(lambda _: not self._workers.agree(stop.asked), batches):

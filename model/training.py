@@ -54,7 +54,9 @@ def make_train_step(
 
     Returns:
         A function to (loss of the global batch, sums over it); both before the update, and
-        without a captioner's penalty, so that losses of different captioners compare.
+        without a captioner's penalty, so that losses of different captioners compare. For the same
+        reason the loss is a mean over targets, also where a captioner's attribute `learns_by_post`
+        says that what is made small is a mean over posts.
     """
     variables = captioner.parameters.variables
 
@@ -65,7 +67,9 @@ def make_train_step(
             total, targets = cross_entropy(outputs)
             count = _rectangle(outputs, batch) if options.released else _sum(targets)
             count = tf.maximum(count, 1)
-            objective = (total + _penalty(outputs)) / count  # this replica's part of it
+            by_post = getattr(captioner, "learns_by_post", False)
+            divisor = tf.maximum(_posts(outputs, batch), 1) if by_post else count
+            objective = (total + _penalty(outputs)) / divisor  # this replica's part of it
         gradients = tape.gradient(objective, variables)
         optimizer.apply(gradients, learning_rate, options.clip_norm)
         captioner.parameters.set_statistics(outputs.statistics or {})
@@ -110,8 +114,13 @@ def _rectangle(outputs: Outputs, batch: Batch) -> tf.Tensor:
     """
     context = tf.distribute.get_replica_context()
     steps = tf.reduce_max(context.all_gather(longest(outputs)[tf.newaxis], axis=0))
-    posts = _sum(tf.cast(tf.shape(batch["caption_length"])[0], outputs.logits.dtype))
+    posts = _posts(outputs, batch)
     return tf.stop_gradient(tf.cast(steps, posts.dtype) * posts)
+
+
+def _posts(outputs: Outputs, batch: Batch) -> tf.Tensor:
+    """Of the global batch."""
+    return _sum(tf.cast(tf.shape(batch["caption_length"])[0], outputs.logits.dtype))
 
 
 def _sum(value: tf.Tensor) -> tf.Tensor:

@@ -19,7 +19,7 @@ from utils import figures
 from utils.chromium import render_html
 from utils.command_line import parse
 from utils.errors import UserError, run_command
-from utils.predictions import read_predictions
+from utils.predictions import for_people, read_predictions
 
 CARD_WIDTH = 280  # CSS pixels
 
@@ -101,12 +101,14 @@ def choose_posts(files: list[list[dict]], labels: list[str], count: int, seed: i
 
 
 def _post(rows: dict[str, dict]) -> Post:
-    said = tuple(
-        Said(label, row["prediction"].split(), [text.split() for text in row["references"]])
-        for label, row in rows.items()
-    )
+    said = tuple(_said(label, row) for label, row in rows.items())
     first = next(iter(rows.values()))
     return Post(first["user"], first["image"], said)
+
+
+def _said(label: str, row: dict) -> Said:
+    prediction, references = for_people(row)
+    return Said(label, prediction.split(), [text.split() for text in references])
 
 
 def card(post: Post, image: np.ndarray | None) -> str:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings the weights of ResNeXt-101 32x8d that learnt from hashtags (WSL-Images, CC BY-NC 4.0; 356 MB), checks them, and prints their path.
+# Brings the weights of ResNeXt-101 32x8d that learnt from hashtags (WSL-Images, CC BY-NC 4.0;
+# 356 MB), checks them, and prints their path.
 #
 #   scripts/download_pretrained_resnext_101.sh [FOLDER]     default: data/weights
 #

@@ -8,7 +8,7 @@ A model is worth its name where it beats this. Predictions and metrics are files
 those of eval, scored by the same code. The scores of ranks always see the five most frequent tags.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -97,16 +97,19 @@ def print_scores(scores: Mapping[int, Scores], model: Mapping[str, Scores]) -> N
             print_difference(name, ours, theirs)
 
 
-def score_prior(view: View, subset: Subset, count: int | None = None) -> dict[str, Any]:
+def score_prior(
+    view: View, subset: Subset, count: int | None = None, posts: Iterable[int] | None = None
+) -> dict[str, Any]:
     """The row of a table: scores of the image-free prior, as its metrics.json has them.
 
     Args:
         view: of hashtags.
         subset: the posts to predict.
         count: tags per post; None for the best on training and validation posts.
+        posts: rows of the subset; by default all.
     """
     count = count or best_count(view)
-    rows = list(predict(view, subset, count))
+    rows = list(predict(view, subset, count, posts))
     return metrics_of(score_rows(rows, "hashtag"), len(rows), count)
 
 
@@ -152,11 +155,13 @@ def frequent_tags(view: View, count: int) -> list[str]:
     return tags[:count]
 
 
-def predict(view: View, subset: Subset, count: int) -> Iterator[dict]:
+def predict(
+    view: View, subset: Subset, count: int, posts: Iterable[int] | None = None
+) -> Iterator[dict]:
     """Rows of predictions.jsonl: the same tags for every post, in canonical order."""
     ranking = frequent_tags(view, max(count, min(RANKED, len(view.vocabulary) - FIRST_TAG)))
     said = {"prediction": " ".join(ranking[:count]), "ranking": " ".join(ranking)}
-    for row in range(len(subset)):
+    for row in range(len(subset)) if posts is None else posts:
         yield {**view.describe(subset, row), **said}
 
 

@@ -74,7 +74,7 @@ def reproduce(
     failed = run_jobs(left, processes, options.parallel, print_line, stop=processes.stop)
     others = [job for job in every if job not in jobs and is_there(job, data)]
     results = collect([*jobs, *others], failed) | measure_priors(
-        tables, options.root, options.stories
+        tables, options.root, options.stories, options.weights
     )
     report(tables, results, options, size)
     failed |= tell_stories([*jobs, *others], failed, options, preparing or processes)
@@ -126,11 +126,7 @@ def report(
         numbers = read_reported()["table_1"]
         print(dataset_table.write_dataset_table(options.out, options.root, numbers))
     for table in tables:
-
-        def epochs_of(preset: str, task: str = table.task) -> int | None:
-            return size.epochs_of(preset, task) if size else options.epochs
-
-        notes = notes_of(table, results, options, epochs_of)
+        notes = notes_of(table, results, options, size)
         numbers = options.of.numbers(table)
         print(f"\n{write_results(options.out, table, results, numbers, notes)}")
 

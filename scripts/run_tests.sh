@@ -10,4 +10,5 @@ if [[ ${1:-} == --all ]]; then
   selection=""
   shift
 fi
-exec .venv/bin/python -m pytest -m "$selection" "$@" # pytest heeds the last -m
+# Two at a time: TensorFlow's own threads fill more cores. A file's tests share what they make.
+exec .venv/bin/python -m pytest -n 2 --dist loadfile -m "$selection" "$@" # pytest heeds the last -m, -n

@@ -22,11 +22,11 @@ import numpy as np
 from configuration import Config
 from data_loader.characters import Characters
 from data_loader.corpus import CHARACTERS
-from data_loader.seeds import Seeds, seed_ids
+from data_loader.seeds import Seeds, hashtags_of, seed_ids
 from data_loader.vocabulary import EOS, GO, PAD, UNK
-from model.decoding_options import LARGEST_SEED
+from model.decoding_options import DecodingOptions
 from scripts import caption
-from utils.checks import check_positive, check_range
+from utils.checks import check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -72,6 +72,13 @@ class Options:
     out: Path | None = None
     """With --predictions: the file to write, one JSON object per post."""
 
+    @property
+    def decoding(self) -> DecodingOptions:
+        """How stories are written: drawn, one at a time."""
+        return DecodingOptions(
+            sample=True, temperature=self.temperature, top_p=self.top_p, seed=self.seed
+        )
+
     def check(self) -> None:
         """Refuses what would fail after the work, before it.
 
@@ -88,14 +95,15 @@ class Options:
             raise UserError("--image and --hashtag_run go together: a run that reads the picture")
         if (self.predictions is None) != (self.out is None):
             raise UserError("--predictions and --out go together: the stories of many posts")
+        if self.weights and self.image is None:
+            raise UserError("--weights is of the encoder of --image: leave it out")
         if self.out and not self.out.parent.is_dir():
             raise UserError(f"--out {self.out}: expected a file name in a folder that exists")
         for name in ("tag", "length", "count"):
             check_range(name, getattr(self, name), 1)
-        check_range("seed", self.seed, 0, LARGEST_SEED)
-        check_positive("temperature", self.temperature)
-        check_positive("top_p", self.top_p)
-        check_range("top_p", self.top_p, 0, 1)
+        if self.tag != 1 and self.hashtag is not None:
+            raise UserError("--tag chooses among the hashtags that are found: leave it out")
+        self.decoding.check()
         if is_one_of_several_workers():
             raise UserError("story runs in one process: unset TF_CONFIG, or start a single task")
 
@@ -161,7 +169,7 @@ def look(options: Options) -> str:
         raise UserError(f"{options.hashtag_run} writes captions: give a run of --task hashtag")
     if len(captioned.captions) > 1:
         raise UserError(f"--image {options.image} has several pictures: give one of them")
-    tags = captioned.captions[0]["prediction"].split()
+    tags = hashtags_of(captioned.captions[0]["prediction"])
     print(f"hashtags: {' '.join(f'#{tag}' for tag in tags) or '(none)'}")
     if len(tags) < options.tag:
         raise UserError(
@@ -176,7 +184,7 @@ def read_topics(path: Path, tag: int, characters: Characters) -> list[Topic]:
     """The chosen hashtag of each post; names the posts without one that stories can begin with."""
     topics, skipped = [], {}
     for row in read_predictions(path):
-        tags = row["prediction"].split()
+        tags = hashtags_of(row["prediction"])
         if len(tags) < tag:
             skipped[row["id"]] = f"it has {len(tags)} hashtags"
             continue
@@ -216,10 +224,7 @@ def write_stories(
         strategy,
         captioner,
         Seeds([topic.beginning for topic in topics], options.count),
-        sample=True,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        seed=options.seed,
+        **options.decoding.search(),
         forbidden=(PAD, GO, UNK) if options.may_end else (PAD, GO, EOS, UNK),
     )
     ids = decoded.ids.reshape([len(topics), options.count, -1])

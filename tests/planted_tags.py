@@ -1,5 +1,6 @@
 """A data root whose pictures decide their hashtags, with features for the three predictors."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ TAGS = [ALWAYS, *(tag for scene in SCENES for tag in scene)]
 POSTS = {"train": 120, "val": 15, "test": 30}
 FEATURE_DIM = 8
 LAYERS = {"show-tell-cnn": "pool5", "soft-attention": "mixed10", "alexnet": "rgb227"}
+GRID = {"mixed10": 64, "res4": 196}  # cells
 SIDE = 227
 
 
@@ -27,7 +29,8 @@ def make_root(root: Path, layers: tuple[str, ...] = tuple(LAYERS.values())) -> P
     write_view(root, "hashtag", "shipped", "none", subsets, vocabulary, ["nobody"], idf)
     scenes = np.concatenate(list(scene.values()))
     for layer in layers:
-        features = {"pool5": _pooled, "mixed10": _cells, "rgb227": _pixels}[layer](scenes, random)
+        make = {"pool5": _pooled, "rgb227": _pixels}.get(layer) or partial(_cells, GRID[layer])
+        features = make(scenes, random)
         write_features(root, f"toy-{layer}", features.astype(np.float16))
     return root
 
@@ -55,10 +58,10 @@ def _pooled(scenes: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return 3 * np.eye(FEATURE_DIM)[scenes][:, np.newaxis] + random.random([len(scenes), 1, 8])
 
 
-def _cells(scenes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """One of 64 cells shows the scene."""
-    cells = random.random([len(scenes), 64, FEATURE_DIM])
-    cells[np.arange(len(scenes)), random.integers(0, 64, len(scenes)), scenes] += 5
+def _cells(count: int, scenes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """One of the cells shows the scene."""
+    cells = random.random([len(scenes), count, FEATURE_DIM])
+    cells[np.arange(len(scenes)), random.integers(0, count, len(scenes)), scenes] += 5
     return cells
 
 

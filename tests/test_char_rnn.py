@@ -83,6 +83,7 @@ def test_a_run_that_was_stopped_is_the_run_never_stopped(corpus, whole, tmp_path
     assert_same_run(whole, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_nothing(corpus, tmp_path):
     """At a random moment of many steps; the rest is trained here."""
     args = SMALL | {"data_dir": corpus.folder, "run_dir": tmp_path / "run", "epochs": 12}
@@ -140,6 +141,8 @@ def test_evaluation_is_perplexity_and_bits_per_character(corpus, whole, capsys):
     ("changes", "message"),
     [
         ({"beam_size": 3}, "leave out --beam_size"),
+        ({"tokenizer": "none"}, "--tokenizer and --java_timeout are of written captions"),
+        ({"java_timeout": 9}, "--tokenizer and --java_timeout are of written captions"),
         ({"subset": "test2"}, "no subset test2; it has train, val, test"),
         ({"data_dir": "none"}, "no corpus at none; make one"),
     ],
@@ -190,25 +193,30 @@ def bigram_perplexity(corpus, order):
 
 
 @pytest.mark.slow
-def test_planted_words_are_learnt_and_written(tmp_path, capsys):
-    """Half a minute of training: far below pairs of characters, and stories keep to their topic."""
-    make_stories(tmp_path / "texts", 300)
+def test_planted_words_are_learnt_and_written(tmp_path):
+    """A minute of training: far below pairs of characters, and stories keep to their topic."""
+    topics = dict(list(COMPANIONS.items())[:4])
+    make_stories(tmp_path / "texts", 50 * len(COMPANIONS))
+    for number, path in enumerate(sorted((tmp_path / "texts").iterdir())):
+        if number % len(COMPANIONS) >= len(topics):
+            path.unlink()
     corpus = build_corpus(CorpusOptions(tmp_path / "texts", tmp_path / "corpus"))
-    sizes = {"hidden_dim": 64, "char_dim": 32, "window": 100, "epoch_windows": 1000}
-    rates = {"batch_size": 32, "learning_rate": 0.01, "epochs": 10}
-    run_train(corpus, tmp_path / "run", checkpoint_every=100, **sizes, **rates)
+    sizes = {"hidden_dim": 96, "char_dim": 32, "window": 150, "epoch_windows": 1000}
+    rates = {"batch_size": 20, "learning_rate": 0.006, "epochs": 14}
+    run_train(corpus, tmp_path / "run", checkpoint_every=1000, **sizes, **rates)
     call(eval, run_dir=tmp_path / "run", num_gpus=0)
     found = json.loads((tmp_path / "run/metrics.json").read_text())["perplexity"]
     unigram, bigram = (bigram_perplexity(corpus, order) for order in (1, 2))
     assert found < 0.35 * bigram < 0.35 * unigram
-    rows = [{"id": tag, "prediction": tag, "references": [tag]} for tag in COMPANIONS]
+    rows = [{"id": tag, "prediction": tag, "references": [tag]} for tag in topics]
     path, out = tmp_path / "predictions.jsonl", tmp_path / "stories.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    call(story, run_dir=tmp_path / "run", predictions=path, out=out, length=120, count=2)
+    call(story, run_dir=tmp_path / "run", predictions=path, out=out, length=120, count=10)
     told = [json.loads(line) for line in out.read_text().splitlines()]
     hits = [
-        all(word in text for word in COMPANIONS[row["hashtag"]])
+        all(word in text for word in topics[row["hashtag"]])
         for row in told
         for text in row["stories"]
     ]
-    assert len(hits) == 2 * len(COMPANIONS) and np.mean(hits) > 0.7
+    # Both words of a topic that is drawn by chance: a quarter at most.
+    assert len(hits) == 40 and np.mean(hits) > 0.4

@@ -109,6 +109,17 @@ def test_snapshots_of_the_release_need_to_be_asked_for():
             parse_config([f"--{name}", "0"])
 
 
+def test_stories_are_learnt_by_the_slides_settings_or_better_ones():
+    slides, ours = (parse_config(["--preset", f"char-rnn{more}"]) for more in ("-slides", ""))
+    train = slides.train
+    assert (train.optimizer, train.learning_rate, train.epochs) == ("rmsprop", 0.01, 100)
+    assert (train.batch_size, slides.model.window, train.clip_norm) == (128, 500, None)
+    train = ours.train  # docs/stories.md compares them
+    assert (train.optimizer, train.learning_rate, train.epochs) == ("adam", 0.003, 50)
+    assert (train.batch_size, ours.model.window, train.clip_norm) == (32, 500, 1.0)
+    assert {config.train.learning_rate_decay for config in (slides, ours)} == {1.0}
+
+
 @pytest.mark.parametrize(
     ("preset", "layer", "words", "learns"),
     [
@@ -219,6 +230,10 @@ def test_the_run_folder_is_named_after_what_it_trains():
         ("--preset soft-attention --cell lstm --legacy_stateless_gru", "leave out --cell lstm"),
         ("--preset alexnet --tags_per_post 0", "--tags_per_post is 0; expected at least 1"),
         ("--preset char-rnn --window 0", "--window is 0; expected at least 1"),
+        ("--preset char-rnn --task hashtag", "has no posts: leave out --task"),
+        ("--preset char-rnn --split posts", "leave out --split"),
+        ("--preset char-rnn-slides --context all", "leave out --context"),
+        ("--preset char-rnn --extractor pixels", "leave out --extractor"),
         ("--released_mask_bug", "belongs to --spec released"),
         ("--preset seq2seq --init_from c", "give --spec released too"),
         ("--image_memory none --no_user_context --no_word_memory", "no memory is left"),

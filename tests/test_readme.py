@@ -60,6 +60,7 @@ def test_presets_and_files_exist():
     assert {name for name in named if name.startswith("csmn-")} <= set(PRESETS)
     files = re.findall(r"\]\(([^)#:]+)\)|`?\./?(scripts/[a-z_]+\.sh)", TEXT)
     assert files
+    files += [(page, "") for page in re.findall(r"`(docs/[a-z_]+\.md)`", TEXT)]
     for file in filter(None, (name for pair in files for name in pair)):
         assert (ROOT / file).exists(), file
 

@@ -169,6 +169,10 @@ def test_a_world_without_validation_posts_trains(tmp_path, bigram):
     run = learnt(tmp_path / "run")
     assert run["state"]["best_step"] == run["state"]["step"] == 2 * STEPS
     assert not any("val_loss" in record for record in run["log"])
+    with pytest.raises(UserError, match=r"--patience waits for.* no posts in val"):
+        run_train(world, tmp_path / "other", patience=3)
+    with pytest.raises(UserError, match=r"no posts in val; give --select_by loss"):
+        run_train(world, tmp_path / "other", select_by="score")
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint(world, tmp_path, bigram):

@@ -9,6 +9,7 @@ from utils.errors import UserError
 from utils.files import write_bytes
 
 FORM = '{"id": ..., "prediction": "words", "references": ["words", ...]}'
+REFERENCES = ("references", "reference_texts")
 
 
 def write_predictions(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -50,6 +51,16 @@ def join_words(words: Iterable[str], task: str) -> str:
     return " ".join(dict.fromkeys(words) if task == "hashtag" else words)
 
 
+def for_people(row: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The prediction and the references of a row, in whole words where the row has them.
+
+    >>> for_people({"prediction": "바다/NNG 에/JKB", "text": "바다에", "references": ["바다/NNG"]})
+    ('바다에', ['바다/NNG'])
+    """
+    references = row.get("reference_texts", row["references"])
+    return row.get("text", row["prediction"]), references
+
+
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:
     """Reads predictions; nothing is dropped, a bad line is an error that names it.
 
@@ -57,7 +68,8 @@ def read_predictions(path: str | Path) -> list[dict[str, Any]]:
         One dict per line, in the file's order: `id` (string or integer, each once), `prediction`
         (string), `references` (list of at least one string), and whatever else the line has
         (`user`, `image`). Hashtags are strings of tags between blanks, without `#`; `ranking` is
-        such a string of the most probable ones, where a method ranks all tags.
+        such a string of the most probable ones, where a method ranks all tags. `text` and
+        `reference_texts` are prediction and references in whole words, where words are in pieces.
 
     Raises:
         UserError: no such file, no rows, or a line that is not such a row.
@@ -123,17 +135,19 @@ def _problem(row: Any) -> str:
         return f'"id" is {row["id"]!r:.60}, not a string or an integer'
     if not isinstance(row["prediction"], str):
         return f'"prediction" is {row["prediction"]!r:.60}, not a string'
-    if not isinstance(row.get("ranking", ""), str):
-        return f'"ranking" is {row["ranking"]!r:.60}, not a string'
-    return _references_problem(row["references"])
+    for name in ("ranking", "text"):
+        if not isinstance(row.get(name, ""), str):
+            return f'"{name}" is {row[name]!r:.60}, not a string'
+    problems = (_texts_problem(name, row[name]) for name in REFERENCES if name in row)
+    return next(filter(None, problems), "")
 
 
-def _references_problem(references: Any) -> str:
-    if not isinstance(references, list):
-        return f'"references" is {references!r:.60}, not a list of strings'
-    if not references:
-        return '"references" has no entry'
-    for text in references:
+def _texts_problem(name: str, texts: Any) -> str:
+    if not isinstance(texts, list):
+        return f'"{name}" is {texts!r:.60}, not a list of strings'
+    if not texts:
+        return f'"{name}" has no entry'
+    for text in texts:
         if not isinstance(text, str):
-            return f'"references" has {text!r:.60}, not a string'
+            return f'"{name}" has {text!r:.60}, not a string'
     return ""

@@ -1,10 +1,9 @@
 """The methods of Attend to You: CSMN with its ablations, and the baselines of section 5.2."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-from model.configs.method import ImageLayer, Method, check_share, check_sizes
+from model.configs.method import ImageLayer, Method, check_share, check_sizes, check_weight
 from utils.checks import check_range
 from utils.errors import UserError
 
@@ -136,8 +135,7 @@ class AttendTellConfig(Method):
     def check(self) -> None:
         """See `Method.check`."""
         check_sizes(self, "hidden_dim", "attention_dim", "word_dim")
-        if not 0 <= self.attention_penalty < math.inf:
-            raise UserError(f"--attention_penalty is {self.attention_penalty}; expected 0 or more")
+        check_weight("attention_penalty", self.attention_penalty)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """The methods of the hashtag-to-story system: three hashtag predictors and a character model."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-from model.configs.method import Method, check_share, check_sizes
+from model.configs.method import Method, check_share, check_sizes, check_weight
 from utils.checks import check_positive, check_range
 from utils.errors import UserError
 
@@ -31,8 +30,7 @@ class SoftAttentionConfig(Method):
     def check(self) -> None:
         """See `Method.check`."""
         check_sizes(self, "hidden_dim", "word_dim")
-        if not 0 <= self.attention_penalty < math.inf:
-            raise UserError(f"--attention_penalty is {self.attention_penalty}; expected 0 or more")
+        check_weight("attention_penalty", self.attention_penalty)
         if self.legacy_stateless_gru and self.cell != "gru":
             raise UserError("--legacy_stateless_gru is a GRU: leave out --cell lstm")
 

@@ -1,9 +1,8 @@
 """The decoders of the Korean Instagram system: Show-Attend-Tell, Look-Back and Predict-Forward."""
 
-import math
 from dataclasses import dataclass
 
-from model.configs.method import Method, check_share, check_sizes
+from model.configs.method import Method, check_share, check_sizes, check_weight
 from utils.errors import UserError
 
 
@@ -38,7 +37,6 @@ class ShowAttendConfig(Method):
         check_share("dropout", self.dropout)
         for name in ("second_word_weight", "joint_weight"):
             value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise UserError(f"--{name} is {value}; expected 0 or more")
+            check_weight(name, value)
             if value != 1 and not self.predict_forward:
                 raise UserError(f"--{name} weighs a second word: give --predict_forward with it")

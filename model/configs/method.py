@@ -1,5 +1,6 @@
 """What every method's settings have in common."""
 
+import math
 from typing import Literal
 
 from utils.checks import check_range
@@ -67,6 +68,16 @@ def check_sizes(config: Method, *names: str) -> None:
         check_range(name, getattr(config, name), 1)
     # A caption of word_slots 1 would be its first symbol alone.
     check_range("word_slots", config.word_slots, 2)
+
+
+def check_weight(name: str, value: float) -> None:
+    """Refuses what is no finite number from 0 on, such as the weight of a part of the loss.
+
+    Raises:
+        UserError: names the flag.
+    """
+    if not 0 <= value < math.inf:
+        raise UserError(f"--{name} is {value}; expected 0 or more")
 
 
 def check_share(name: str, value: float) -> None:

@@ -8,6 +8,7 @@ from scripts.gallery_figures.parts import Album, Figure, Row, draw, line, sign, 
 from scripts.gallery_figures.runs import Run, describe
 from utils import figures
 from utils.errors import UserError
+from utils.predictions import for_people
 
 WIDTH = 860
 COLUMNS = 3
@@ -107,8 +108,9 @@ def _tiles(rows: list[Row], run: Run, album: Album) -> str:
 
 
 def _tile(row: Row, task: str, album: Album) -> str:
-    words = row["prediction"].split()
-    flags = figures.hits(words, [text.split() for text in row["references"]])
+    prediction, references = for_people(row)
+    words = prediction.split()
+    flags = figures.hits(words, [text.split() for text in references])
     ours = line("Ours", figures.marked(words, flags, sign(task)), ours=True)
     return (
         f'<div>{album.html(row["image"])}<div class="lines">{line("GT", truth(row, task))}{ours}'

@@ -10,6 +10,7 @@ import numpy as np
 
 from data_loader.images import ImageError, read_image
 from utils import figures, heatmap
+from utils.predictions import for_people
 
 Row = dict[str, Any]
 STYLE = (
@@ -131,9 +132,10 @@ def plain(text: str, task: str) -> str:
 
 def truth(row: Row, task: str) -> str:
     """The first reference, and how many more there are."""
-    more = len(row["references"]) - 1
+    references = for_people(row)[1]
+    more = len(references) - 1
     note = f' <span class="hint">(1 of {more + 1})</span>' if more else ""
-    return plain(row["references"][0], task) + note
+    return plain(references[0], task) + note
 
 
 def draw(rows: list[Row], count: int, seed: int, ids: tuple[str, ...] = ()) -> list[Row]:

@@ -1,6 +1,7 @@
 """Which runs are done: trained to the end and evaluated, as asked, on the data that is there."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ from utils.checkpoint import list_checkpoints
 from utils.errors import UserError
 from utils.files import sha256
 
-# Where these differ, the numbers of a run are the same. `train.MAY_CHANGE` has these and the
-# epochs (which a run may be given more of): what is added there belongs here too.
+# Where these differ, the numbers of a run are the same. `train.MAY_CHANGE` has these and what a run
+# may be given more of, epochs and patience: what is added there belongs here too.
 NO_MATTER = {
     "run_dir",
     "data.data_dir",
@@ -141,8 +142,13 @@ def is_there(job: Job, data: Data) -> bool:
 
 def _is_trained(folder: Path, steps: list[int], wanted: Config) -> bool:
     """Whether training got to the end; what it was asked for says nothing of how far it came."""
+    epochs, patience = wanted.train.epochs, wanted.train.patience
     states = [_read(path) or {} for path in _states(folder, steps)]
-    return any(state.get("epoch", 0) >= wanted.train.epochs for state in states)
+    return any(
+        state.get("epoch", 0) >= epochs
+        or (patience is not None and state.get("waited", 0) >= patience)
+        for state in states
+    )
 
 
 def _has_posts(metrics: Path, there: Identity | None) -> bool:
@@ -156,8 +162,9 @@ def _difference(wanted: Config, recorded: dict, there: Identity | None) -> str:
     asked = {name: value for name, value in asked.items() if name not in NO_MATTER}
     if wanted.data.extractor is None:
         asked.pop("data.extractor")
-    if asked["train.epochs"] > before.get("train.epochs", 0):
-        asked.pop("train.epochs")  # the run goes on to there
+    for name in ("train.epochs", "train.patience"):
+        if _without_limit(asked[name]) > _without_limit(before.get(name)):
+            asked.pop(name)  # the run goes on to there
     if there:
         asked |= _flatten(there.settings)
     return "; ".join(
@@ -165,6 +172,10 @@ def _difference(wanted: Config, recorded: dict, there: Identity | None) -> str:
         for name, value in asked.items()
         if before.get(name) != value
     )
+
+
+def _without_limit(number: int | None) -> float:
+    return math.inf if number is None else number
 
 
 def _states(folder: Path, steps: list[int]) -> list[Path]:

@@ -85,7 +85,7 @@ STORIES = Table(
     reported=(),
     notes=(
         "per character; the authors report neither",
-        "slides: RMSProp at 0.01, windows of 500 characters",
+        "slides: their RMSProp at 0.01; both learn windows of 500 characters, if no flag says else",
         "priors: characters by how often they occur in the training text, by themselves or after "
         "the one before (each count plus one)",
     ),

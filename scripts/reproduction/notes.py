@@ -1,18 +1,20 @@
 """What stands below a table of results: on what, of what and for how long it was measured."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from configuration import find_preset
 from model.networks import is_random
-from scripts.reproduction.options import Options
+from scripts.reproduction.options import Options, flags_for
+from scripts.reproduction.prepare import text_of
 from scripts.reproduction.results import Results
+from scripts.reproduction.smoke import Size
 from scripts.reproduction.tables import SHIPPED, STORY, Table
 
-TOY = "the toy world at a small size: compare these numbers with one another, not with the paper's"
+SMALL = "a small size: compare these numbers with one another, not with the paper's"
 
 
 def notes_of(
-    table: Table, results: Results, options: Options, epochs: Callable[[str], int | None]
+    table: Table, results: Results, options: Options, size: Size | None = None
 ) -> list[str]:
     """One line per note.
 
@@ -20,29 +22,56 @@ def notes_of(
         table: the table.
         results: of `results.collect`.
         options: the command line.
-        epochs: preset to epochs of training, None for its own.
+        size: of a smoke run.
     """
     own = {key: one for key, one in results.items() if key[0] == table.task}
-    measured = options.stories if table.task == STORY else options.root
-    notes = [f"measured on {measured}{f' ({TOY})' if options.smoke else ''}"]
+    notes = [_measured_note(table, options)]
     if table.task != STORY:
         notes += [_posts_note(split, table, own) for split in table.splits]
-    notes += [_features_note(own), _training_note(table, options, epochs)]
+    notes += [_features_note(own), _training_note(table, options, size)]
+    notes += [_flags_note(table, options, size)]
     return [note for note in notes if note]
 
 
-def _training_note(table: Table, options: Options, epochs: Callable[[str], int | None]) -> str:
+def _measured_note(table: Table, options: Options) -> str:
+    """Where the data is, and what it is not."""
+    if table.task == STORY:
+        text = text_of(options.stories)
+        measured, made = options.stories, f", made from {text}" if text else ""
+    else:
+        measured, made = options.root, ", the toy world" if options.smoke else ""
+    return f"measured on {measured}{made}{f' ({SMALL})' if options.smoke else ''}"
+
+
+def _training_note(table: Table, options: Options, size: Size | None) -> str:
     """For how long; by method where they differ."""
     methods: dict[int, list[str]] = {}
     for row in table.rows:
         preset = find_preset(row.preset)
+        asked = size.epochs_of(row.preset, table.task) if size else options.epochs
         if preset.model.learns:
-            methods.setdefault(epochs(row.preset) or preset.train.epochs, []).append(row.label)
+            methods.setdefault(asked or preset.train.epochs, []).append(row.label)
     most = max(methods, key=lambda number: len(methods[number]))
     others = "".join(
         f" ({', '.join(labels)}: {number})" for number, labels in methods.items() if number != most
     )
-    return f"trained for {most} epochs{others}, checkpoint {options.checkpoint}"
+    # Patience may have ended each run at another epoch.
+    limit = "at most " * any(flag.startswith("--patience") for flag in _flags(table, options, size))
+    return f"trained for {limit}{most} epochs{others}, checkpoint {options.checkpoint}"
+
+
+def _flags_note(table: Table, options: Options, size: Size | None) -> str:
+    """Other settings than the presets'; where a method does not know one, it goes without."""
+    flags = _flags(table, options, size)
+    parts = [" ".join(flags)] if flags else []
+    if size:
+        parts += [f"{r.label} {size.own[r.preset]}" for r in table.rows if r.preset in size.own]
+    return f"flags of train: {'; '.join(parts)}" if parts else ""
+
+
+def _flags(table: Table, options: Options, size: Size | None) -> list[str]:
+    chosen = size.train_args if size else options.train_args
+    return flags_for([row.preset for row in table.rows], chosen)
 
 
 def _posts_note(split: str, table: Table, results: Results) -> str:

@@ -234,13 +234,13 @@ def known_flags(preset: str) -> set[str]:
     return {field.name for section in sections for field in fields(section)}
 
 
-def flags_for(preset: str, train_args: str) -> list[str]:
-    """Those of the flags that this method knows, in their order.
+def flags_for(presets: Sequence[str], train_args: str) -> list[str]:
+    """Those of the flags that any of these methods knows, in their order.
 
-    >>> flags_for("show-tell", "--hidden_dim 8 --channels 9 --fast")
+    >>> flags_for(["show-tell"], "--hidden_dim 8 --channels 9 --fast")
     ['--hidden_dim', '8', '--fast']
     """
-    known = known_flags(preset)
+    known = set().union(*map(known_flags, presets))
     return [part for group in _groups(train_args) if _name(group) in known for part in group]
 
 

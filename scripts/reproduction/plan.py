@@ -88,7 +88,7 @@ def make_job(run: Run, options: Options, sizes: Mapping[str, str | int] | None =
         for name in ("epochs", "batch_size"):
             train += _flags({name: sizes.get(name, getattr(options, name))})
         devices = _flags({"num_gpus": _gpus(options)})
-        train += [*devices, *flags_for(run.preset, sizes.get("train_args", options.train_args))]
+        train += [*devices, *flags_for([run.preset], sizes.get("train_args", options.train_args))]
         evaluate += devices
         if options.checkpoint != "best":
             evaluate += ["--checkpoint", options.checkpoint]

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_loader.build_options import BuildOptions
-from data_loader.corpus import DESCRIPTION
+from data_loader.corpus import DESCRIPTION, open_corpus
 from data_loader.features import NOT_DONE, features_folder, open_features, read_image_names
 from data_loader.root import IMAGES
+from data_loader.source_flags import FOR_CAPTIONS
 from data_loader.view import list_views, open_view, view_name
 from scripts.reproduction.networks import (
     Features,
@@ -58,12 +59,19 @@ def build_commands(root: Path, wanted: Sequence[Wanted], options: Options) -> li
 
 def _how(root: Path, view: Wanted, there: list[str], options: Options) -> list[str]:
     if options.source and options.input:
-        more = shlex.split(options.build_args)
+        more = _of_task(view[0], shlex.split(options.build_args))
         return ["--source", options.source, "--input", str(options.input), *more]
     if not there:
         raise UserError(_no_view(root, view, options))
     alike = max(there, key=lambda name: [part in name.split("-") for part in view])
-    return derive(open_view(root, *alike.split("-")).settings, root, view)
+    return _of_task(view[0], derive(open_view(root, *alike.split("-")).settings, root, view))
+
+
+def _of_task(task: str, flags: list[str]) -> list[str]:
+    """Less the tokenizer of captions, which a build of hashtags refuses."""
+    pairs = [["--tokenizer", name] for name in FOR_CAPTIONS if task == "hashtag"]
+    places = [place for place in range(len(flags)) if flags[place : place + 2] in pairs]
+    return [flag for n, flag in enumerate(flags) if not {n, n - 1} & set(places)]
 
 
 def _no_view(root: Path, view: Wanted, options: Options) -> str:
@@ -120,9 +128,12 @@ def corpus_commands(runs: Iterable[Run], options: Options) -> list[Command]:
     """The command that makes the characters of stories, where they are missing.
 
     Raises:
-        UserError: they are, and --text is not given.
+        UserError: they are, and --text is not given; or they are those of another text.
     """
-    if all(run.task != STORY for run in runs) or (options.stories / DESCRIPTION).exists():
+    if all(run.task != STORY for run in runs):
+        return []
+    if made_of := text_of(options.stories):
+        _check_text(options, made_of)
         return []
     if options.text is None:
         raise UserError(
@@ -132,6 +143,25 @@ def corpus_commands(runs: Iterable[Run], options: Options) -> list[Command]:
     if not options.smoke and not options.text.exists():
         raise UserError(f"--text {options.text} does not exist; expected a text file or a folder")
     return [command("scripts.build_corpus", ["--input", options.text, "--out", options.stories])]
+
+
+def text_of(stories: Path) -> Path | None:
+    """What the characters of a folder were made from; None where there are none.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    if not (stories / DESCRIPTION).exists():
+        return None
+    return Path(open_corpus(stories).description["settings"]["input"])
+
+
+def _check_text(options: Options, made_of: Path) -> None:
+    if options.text is not None and options.text.absolute() != made_of.absolute():
+        raise UserError(
+            f"{options.stories} was made from {made_of}, not from --text {options.text}: leave "
+            f"out --text, or give another {'--out' if options.smoke else '--data_dir'}"
+        )
 
 
 def extract_commands(root: Path, wanted: Sequence[Features], options: Options) -> list[Command]:

@@ -98,8 +98,9 @@ def as_cell(measured: Measured | None, metric: str, digits: int = 3) -> str:
     if measured.failed:
         return FAILED
     values = measured.values(metric)
-    if not values:
-        return "not finite"
+    if not values:  # eval writes null for a number that is not finite
+        named = any(metric in one for one in measured.metrics)
+        return "not finite" if named else NOTHING
     return "±".join(f"{number:.{digits}f}" for number in summary(values))
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data_loader.corpus import DESCRIPTION
 from data_loader.toy_world.ceilings import CEILINGS_FILE
 from model.networks import RANDOM
 from scripts.reproduction.options import Options
 from scripts.reproduction.order import SIGHTS
 from scripts.reproduction.plan import Run, command
-from scripts.reproduction.prepare import Command
+from scripts.reproduction.prepare import Command, text_of
 from scripts.reproduction.runner import PROJECT
 from scripts.reproduction.tables import STORY
 from utils.errors import UserError
@@ -93,7 +92,7 @@ def made_up_commands(options: Options, size: Size, runs: Iterable[Run]) -> list[
     tasks = {run.task for run in runs}
     commands = world_command(options.out, size) if tasks - {STORY} else []
     text = options.out / TEXT
-    needed = STORY in tasks and not (options.stories / DESCRIPTION).exists()
+    needed = STORY in tasks and text_of(options.stories) is None
     if needed and options.text == text and not text.exists():
         commands.append(command("scripts.make_toy_stories", ["--out", text]))
     return commands
@@ -150,10 +149,13 @@ def with_world(options: Options, size: Size) -> Options:
 
 
 def _smoke_text(options: Options) -> Path:
-    """A real text where the shared folder has one, but for the smallest size; else a made-up one.
+    """What stories were made from; else a real text where the shared folder has one, or a made-up
+    one: always, at the smallest size.
 
     The folder is named by the variable ATTEND_SHARED, or is the folder `shared` beside the project.
     """
+    made, made_up = text_of(options.stories), options.out / TEXT
+    if made is not None or made_up.exists():
+        return made or made_up
     shared = Path(os.environ.get("ATTEND_SHARED") or PROJECT.parent / "shared") / SHARED_TEXT
-    made = options.out / TEXT
-    return made if options.tiny or made.exists() or not shared.is_file() else shared
+    return shared if shared.is_file() and not options.tiny else made_up

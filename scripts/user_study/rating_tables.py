@@ -56,7 +56,7 @@ def _cells(pair: Pair) -> list[str]:
         f"{values['yes']:,}/{values['answers']:,}",
         _percent(values.get("yes_share")),
         f"{values['agreement']:.2f}" if "agreement" in values else "-",
-        f"{values['kappa']:.2f}" if "kappa" in values else "-",
+        f"{values['kappa']:z.2f}" if "kappa" in values else "-",
         _percent(values["reported"], 0),
     ]
 

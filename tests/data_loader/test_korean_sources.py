@@ -99,6 +99,14 @@ def test_broken_records_and_files_are_counted_and_the_rest_is_read(tmp_path):
     assert mine.tags == ["#한국", "#sea", "여행"]
 
 
+def test_without_training_posts_the_error_says_what_took_them(tmp_path):
+    record = {"image_path": "1.jpg", "hashtag": ["sea"], "text": "sea"}
+    write_diya(tmp_path, val=[record], test=[record | {"image_path": "2.jpg"}])
+    (tmp_path / "train.json").write_text('[{"image_path": "3.jpg"')
+    with pytest.raises(UserError, match=r"no training posts are left; .*file is not JSON \(1 p"):
+        build_view(BuildOptions("diya", tmp_path, "hashtag", tmp_path / "root"), False)
+
+
 def test_missing_folders_are_said_in_words(tmp_path):
     with pytest.raises(UserError, match=r"no test and no train files in .*--input must be"):
         kts.files(tmp_path / "nowhere", "caption")
@@ -133,6 +141,8 @@ def test_predictions_of_a_korean_view_are_readable(tmp_path):
     posts = open_posts(view, "test", "none", user_words=0)
     row = prediction_row(view, posts, 0, ["바다/NNG", "에/JKB", "가/VV", "었/EP", "다/EF"])
     assert row["prediction"] == "바다/NNG 에/JKB 가/VV 었/EP 다/EF" and row["text"] == "바다에 갔다"
+    assert row["reference_texts"] == [view.readable(row["references"][0].split())]
+    assert "/" not in row["reference_texts"][0] and "/" in row["references"][0]
     tags = build(tmp_path, tmp_path)
     row = prediction_row(tags, open_posts(tags, "test", "none", user_words=0), 0, ["바다"])
     assert row["prediction"] == "바다" and "text" not in row
@@ -289,6 +299,8 @@ def test_a_crawl_is_divided_as_its_authors_divided_theirs(tmp_path):
         ({"min_posts": 3}, "--min_posts does nothing with --source kts"),
         ({"stored_words": 7}, "--stored_words does nothing with --source kts"),
         ({"val_posts": 7}, "--val_posts does nothing"),
+        ({"tokenizer": "korean"}, "--tokenizer does nothing with --source kts --task hashtag"),
+        ({"tokenizer": "whitespace"}, "--tokenizer does nothing"),
         ({"harrison_split": "folders48"}, "--harrison_split does nothing"),
     ],
 )

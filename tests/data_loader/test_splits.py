@@ -110,8 +110,3 @@ def test_too_many_validation_posts_are_said_and_cut_to_a_tenth():
 def test_no_validation_posts_no_validation_subset():
     split, note = split_shipped(["train"] * 50 + ["test"] * 3, 0, seed=1)
     assert list(split) == ["train", "test"] and not note
-
-
-def test_no_training_posts():
-    with pytest.raises(UserError, match="no training posts"):
-        split_shipped(["test"] * 3, 0, 0)

@@ -82,7 +82,8 @@ def test_lines_are_not_kept(tmp_path, monkeypatch):
     [
         (["sea 1 2 3"], "1 3", "has vectors of width 3, the model embeds words in 4: .*word_dim 3"),
         (["sea 1 2 3"], None, "has vectors of width 3"),
-        ([], None, "has vectors of width 0"),
+        ([], None, "does not begin with a word and its numbers; expected fastText"),
+        (["\x00binary"], None, "does not begin with a word and its numbers"),
         (["cow 1 2 3 4"], "1 4", "none of the vocabulary's words"),
     ],
 )

@@ -9,6 +9,7 @@ from model.alexnet import FIRST_TAG, AlexNet
 from model.captioner import GO, UNK
 from model.decoding import most_probable_words
 from model.losses import cross_entropy, sums_by_post
+from model.training import make_train_step
 from tests.model.captioners import V, make, make_batch
 
 TAGS = V - FIRST_TAG
@@ -119,6 +120,35 @@ def test_the_loss_is_that_of_the_set(dirty, head):
     total, count = cross_entropy(outputs)
     assert float(total) == pytest.approx(expected.sum(), rel=1e-4)
     assert float(count) == sum(targets.numpy())
+
+
+class PlainDescent:
+    """Updates by the gradient alone, so that a step shows it."""
+
+    def __init__(self, variables):
+        self.variables = variables
+
+    def apply(self, gradients, rate, clip_norm):
+        for variable, gradient in zip(self.variables.values(), gradients.values(), strict=True):
+            variable.assign_sub(tf.cast(rate, gradient.dtype) * gradient)
+
+
+@pytest.mark.parametrize(("head", "divisor"), [("softmax", 5), ("sigmoid", 12)])
+def test_softmax_learns_posts_and_reports_tags(dirty, head, divisor):
+    """The authors' loss is a mean over the 5 posts, those without a known tag included."""
+    model = moved(head=head, dropout=0.0)
+    noise = tf.constant([0, 0])
+    with tf.GradientTape() as tape:
+        total, count = cross_entropy(model.forward(dirty, noise=noise))
+    expected = tape.gradient(total, model.parameters.stored["b_f"]).numpy() / divisor
+    before = model.parameters.values()["b_f"]
+    device = tf.distribute.OneDeviceStrategy("/cpu:0")
+    spec = {name: tf.TensorSpec([None, *x.shape[1:]], x.dtype) for name, x in dirty.items()}
+    optimizer = PlainDescent(model.parameters.variables)
+    loss, sums = make_train_step(device, model, optimizer, spec)(dirty, 1.0, 0)
+    np.testing.assert_allclose(before - model.parameters.values()["b_f"], expected, rtol=1e-6)
+    assert float(count) == float(sums.targets) == 12
+    assert float(loss) == pytest.approx(float(total) / 12)
 
 
 def test_output_k_is_tag_k_of_the_vocabulary(batch):

@@ -129,6 +129,71 @@ def test_without_weights_the_second_head_changes_nothing(noise):
         np.testing.assert_array_equal(*ids)
 
 
+# p1(y_t | y_{t-1}) of EOS and two words, and p2 of the word after, which never changes.
+ONE, OTHER = 4, 5
+FIRST = {GO: (0.1, 0.5, 0.4), ONE: (0.4, 0.1, 0.5), OTHER: (0.9, 0.05, 0.05)}
+SECOND = (0.7, 0.1, 0.2)
+
+
+def spoken(probabilities):
+    """Logits [6] of EOS and the two words; nothing else is ever said."""
+    logits = np.full(6, -1e9)
+    logits[[EOS, ONE, OTHER]] = np.log(probabilities)
+    return logits
+
+
+@pytest.fixture
+def known():
+    """A model whose heads have the probabilities above: its words are rows of the tables."""
+    sizes = {"image_dim": 2, "image_slots": 3, "word_slots": 4, "word_dim": 6, "hidden_dim": 1}
+    model = ShowAttend(6, **sizes, attention_dim=5, predict_forward=True, dtype="float64")
+    values = {name: np.zeros_like(value) for name, value in model.parameters.values().items()}
+    values["W_e"] = np.eye(6)
+    for word, probabilities in FIRST.items():
+        values["L_o"][word] = spoken(probabilities)
+    # Input and output gates open, memory forgotten: the second LSTM always says tanh(1).
+    values["b_second"] = np.array([50.0, -50.0, 50.0, 50.0])
+    values["W_2"] = spoken(SECOND)[np.newaxis] / np.tanh(1)
+    model.parameters.assign(values)
+    return model
+
+
+def known_batch(*captions):
+    longest = max(map(len, captions))
+    return {
+        "image": tf.zeros([len(captions), 3, 2]),
+        "context_length": tf.zeros([len(captions)], tf.int32),
+        "caption": tf.constant([[*said, *[0] * (longest - len(said))] for said in captions]),
+        "caption_length": tf.constant([len(said) for said in captions]),
+        "row": tf.range(len(captions)),
+    }
+
+
+def test_the_losses_of_both_heads_by_hand(known):
+    """`ONE OTHER` and `OTHER`: five first words, and the words after the first of each."""
+    outputs = known.forward(known_batch([ONE, OTHER], [OTHER]))
+    losses = -tf.math.log(tf.gather(tf.nn.softmax(outputs.logits), outputs.targets, batch_dims=1))
+    np.testing.assert_allclose(np.exp(-losses.numpy()), [0.5, 0.5, 0.9, 0.4, 0.9])
+    # After ONE: OTHER and EOS; after OTHER: EOS.
+    assert float(outputs.penalty) == pytest.approx(-math.log(0.2 * 0.7 * 0.7))
+
+
+def test_greedy_search_and_beams_by_hand(known):
+    """After ONE, p1 p2 is .28, .01, .10; after OTHER .63, .005, .01: each divided by its sum."""
+    batch = known_batch([ONE])
+
+    def written(**options):
+        found = decode(known, batch, **options)
+        return found.ids[0, 0].numpy().tolist(), math.exp(found.scores[0, 0])
+
+    # At first p1 decides alone; then EOS, though p1 by itself would say OTHER.
+    assert written() == ([ONE, EOS, 0, 0], pytest.approx(0.5 * 0.28 / 0.39))
+    assert written(beam_size=2) == ([OTHER, EOS, 0, 0], pytest.approx(0.4 * 0.63 / 0.645))
+    known.joint_weight = 0.0
+    assert written() == ([ONE, OTHER, EOS, 0], pytest.approx(0.5 * 0.5 * 0.9))
+    assert written(beam_size=3) == ([OTHER, EOS, 0, 0], pytest.approx(0.4 * 0.9))
+
+
 @pytest.fixture(scope="module")
 def fluent():
     """A model that has learnt a language in which each word decides the next, and its batch."""

@@ -63,13 +63,18 @@ class Slim:
         return ends
 
 
-def save_checkpoint(path, weights):
-    """Saves as TensorFlow 1 does, with a variable that the network has no use for."""
+def save_checkpoint(path, weights, version=tf.compat.v1.train.SaverDef.V2):
+    """Saves as TensorFlow 1 does, with variables that the network has no use for.
+
+    The published file is of version 1, a single file; version 2 is an .index and its data.
+    """
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         extra = {"resnet_v1_101/logits/biases": np.zeros(3, np.float32), "global_step": np.int64(7)}
         kept = [tf.Variable(x, name=name) for name, x in (weights | extra).items()]
         session.run(tf.compat.v1.global_variables_initializer())
-        tf.compat.v1.train.Saver(kept).save(session, str(path), write_meta_graph=False)
+        tf.compat.v1.train.Saver(kept, write_version=version).save(
+            session, str(path), write_meta_graph=False
+        )
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +94,11 @@ def network():
     return bottleneck.build(NARROW)
 
 
-@pytest.mark.parametrize("suffix", ["", ".index"])
-def test_every_block_is_slim_s(tmp_path, network, images, slim, suffix):
+@pytest.mark.parametrize(("version", "suffix"), [(1, ""), (2, ".index")])
+def test_every_block_is_slim_s(tmp_path, network, images, slim, version, suffix):
     network.set_weights([np.zeros(x.shape, np.float32) for x in network.get_weights()])
-    save_checkpoint(tmp_path / "slim.ckpt", slim.weights)
+    save_checkpoint(tmp_path / "slim.ckpt", slim.weights, version)
+    assert (tmp_path / f"slim.ckpt{suffix}").is_file()  # extraction asks for a file
     slim_resnet.load(network, tmp_path / f"slim.ckpt{suffix}")
     blocks = keras.Model(network.inputs, [network.get_layer(end).output for end in slim.ends])
     for (end, expected), found in zip(slim.ends.items(), blocks([images]), strict=True):

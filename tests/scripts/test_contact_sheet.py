@@ -65,6 +65,14 @@ def test_models_share_the_truth_and_tasks_do_not():
     assert "no image" in html
 
 
+def test_pieces_of_words_are_drawn_as_words():
+    pieces = row(1, "바다/NNG 에/JKB 가/VV 다/EF", ["바다/NNG 에/JKB"])
+    (post,) = choose([pieces | {"text": "바다에 가다", "reference_texts": ["바다에"]}])
+    html = contact_sheet.card(post, None)
+    text = " ".join(text_of(html).split())
+    assert "바다에 가다" in text and "/" not in text and html.count("<mark>") == 1
+
+
 def test_hashtags_get_their_sign_and_captions_do_not():
     (post,) = contact_sheet.choose_posts([[row(1)]], ["CSMN hashtags"], 1, 0)
     assert "#cat" in text_of(contact_sheet.card(post, None))

@@ -1,5 +1,6 @@
 """The gallery: what each figure says, from files written by hand; what it says of bad input."""
 
+import dataclasses
 import json
 import re
 
@@ -101,6 +102,14 @@ def test_posts_are_those_that_all_runs_have(runs, tmp_path):
     assert figure.body.count('class="entry"') == 2  # of 4 and 4 posts
     assert "2 posts drawn at random (seed 0) among the 2 test posts" in figure.subtitle
     assert captions.figure(loaded[:2], Album(tmp_path), 7, 0, ("ann/0",)) is None
+
+
+def test_pieces_of_words_are_drawn_as_words(runs, tmp_path):
+    pieces = row(1, "바다/NNG 에/JKB 가/VV 다/EF", "바다/NNG 에/JKB")
+    pieces |= {"text": "바다에 가다", "reference_texts": ["바다에"]}
+    loaded = [dataclasses.replace(one, predictions=[pieces]) for one in load_runs(runs, [])[:1]]
+    body = captions.figure(loaded, Album(tmp_path), 1, 0, ()).body
+    assert body.count("바다에") == 2 and body.count("<mark>") == 1 and "NNG" not in body
 
 
 def test_right_tags_are_bold_and_remembered_ones_coloured(runs, tmp_path):

@@ -19,6 +19,7 @@ from scripts.reproduction.attend_to_you import ATTEND_TO_YOU, FULL, PRIOR, TABLE
 from scripts.reproduction.done import Data, is_done
 from scripts.reproduction.options import Options
 from scripts.reproduction.plan import Run, make_job, runs_of
+from scripts.reproduction.priors import with_features
 from scripts.reproduction.tables import read_reported
 from tests import small_world
 from utils.errors import UserError
@@ -187,12 +188,15 @@ def test_every_hashtag_table_has_the_image_free_prior(options, capsys):
     options = dataclasses.replace(options, table=3, only=("1nn-im",), splits=("users",), seeds=2)
     assert reproduce.reproduce(options, FakeProcesses()) == {}
     view = open_view(options.data_dir, "hashtag")
-    prior = score_prior(view, view.subsets["test"])
+    subset = view.subsets["test"]
+    seen = with_features(view, subset, ["1nn-im"], ())
+    assert (len(subset), len(seen)) == (11, 10)  # as the rows that see have
+    prior = score_prior(view, subset, posts=seen)
     printed = capsys.readouterr().out
     cells = re.search(r"^most frequent tags\* +(.*)$", printed, re.M).group(1).split()
     assert cells == [f"{prior['F1']:.3f}", "-", "-", "-"]  # no view of the other split
     assert "over seeds (2 per row)" in printed
-    assert "10 test posts, but 11 of most frequent tags*" in printed
+    assert "split by users: 10 test posts\n" in printed
     with open(options.out / "table3.csv", newline="") as file:
         *_, row = csv.DictReader(file)
     assert (row["preset"], row["F1 users seeds"]) == (PRIOR, "1")
@@ -268,6 +272,23 @@ def test_a_half_trained_run_is_not_done_even_when_evaluated(options, finished):
     write(finished.folder / "checkpoints" / "7" / "state.json", {"epoch": 2})
     evaluate(str(finished.folder))
     assert not is_done(finished, Data(options.root))
+
+
+def test_a_run_out_of_patience_is_done_until_it_is_given_more(options):
+    def left_of(patience, waited=None):
+        flags = f"{options.train_args} --patience {patience}" if patience else options.train_args
+        job = make_job(run, dataclasses.replace(options, train_args=flags))
+        if waited is not None:
+            FakeProcesses()(job.commands[0], options.out / "log")
+            write(job.folder / "checkpoints" / "7" / "state.json", {"epoch": 2, "waited": waited})
+            evaluate(str(job.folder))
+        return not is_done(job, Data(options.root))
+
+    run = Run(FULL, "caption", "users", "others", 0)
+    assert left_of(2, waited=1) and not left_of(2, waited=2)
+    assert left_of(3) and left_of(None)
+    with pytest.raises(UserError, match=r"train\.patience 2, not 1"):
+        left_of(1)
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ def root(tmp_path):
 
 def test_each_method_gets_the_flags_that_it_knows():
     given = "--word_dim 8 --hidden_dim=9 --channels 4 --no_fast --report_every 5"
-    assert flags_for(FULL, given) == (
+    assert flags_for([FULL], given) == (
         ["--word_dim", "8", "--channels", "4", "--no_fast", "--report_every", "5"]
     )
-    assert flags_for("show-tell", given)[:3] == ["--word_dim", "8", "--hidden_dim=9"]
+    assert flags_for(["show-tell"], given)[:3] == ["--word_dim", "8", "--hidden_dim=9"]
     check_flags([FULL, "show-tell"], given)
     for bad, words in {
         "--hiden_dim 9": "--hiden_dim, which no method",

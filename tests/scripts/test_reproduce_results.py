@@ -1,15 +1,17 @@
 """Cells, the leak, and the order of rows that the toy world asks for."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from scripts import reproduce
-from scripts.reproduction import order, smoke
+from scripts.reproduction import order, smoke, smoke_sizes
 from scripts.reproduction.attend_to_you import FULL, TABLES
 from scripts.reproduction.notes import notes_of
 from scripts.reproduction.options import Options
 from scripts.reproduction.results import Measured, as_cell, leak_csv, leak_grid, write_results
+from scripts.reproduction.systems import SYSTEMS
 from utils.charts import rows_of
 from utils.errors import UserError
 from utils.files import write_json
@@ -24,7 +26,7 @@ def test_cells():
     assert as_cell(measured(0.4, 0.6), "F1") == "0.500±0.141"
     assert as_cell(measured(0.4, failed=True), "F1") == "failed"
     assert as_cell(measured(None), "F1") == "not finite"
-    assert as_cell(None, "F1") == "-"
+    assert as_cell(None, "F1") == as_cell(measured(0.5), "recall") == "-"
 
 
 def test_the_leak_is_the_difference_of_the_same_seeds():
@@ -47,17 +49,30 @@ def test_notes_say_what_was_measured():
     run = {"F1": 0.5, "posts": 1_000, "extractor": "resnet101_random"}
     names = ("csmn-p5", "csmn-r5c", "seq2seq")
     results = {("hashtag", name, "users", "others"): Measured([run]) for name in names}
-    notes = notes_of(table, results, options, lambda _: None)
+    notes = notes_of(table, results, options)
     assert notes == [
         "measured on my-data",
         "split by users: 1,000 test posts",
         "image features of resnet101_random (random weights: never learnt to see)",
         "trained for 20 epochs, checkpoint best",
     ]
-    assert "a small size" in notes_of(table, results, Options(smoke=True), lambda _: 4)[0]
+    small = dataclasses.replace(options, epochs=7, train_args="--channels 9 --hidden_dim 8")
+    assert notes_of(table, results, small)[-2:] == [
+        "trained for 7 epochs, checkpoint best",
+        "flags of train: --channels 9 --hidden_dim 8",
+    ]
+    waiting = dataclasses.replace(options, train_args="--patience 3")
+    assert "trained for at most 20 epochs, checkpoint best" in notes_of(table, results, waiting)
+    tags = SYSTEMS["hashtag-story"].tables["hashtags"]
+    toy, *others = notes_of(tags, {}, Options(smoke=True), smoke_sizes.HASHTAG_STORY)
+    assert "a small size" in toy
+    assert others == [
+        "trained for 10 epochs, checkpoint best",
+        "flags of train: --word_dim 64 --hidden_dim 128; AlexNet --width 0.25 --learning_rate 0.02",
+    ]
     blind = run | {"posts": 1_017, "extractor": None}
     results["hashtag", "seq2seq", "users", "others"] = Measured([blind])
-    note = notes_of(table, results, options, lambda _: None)[1]
+    note = notes_of(table, results, options)[1]
     assert note.startswith("split by users: 1,000 test posts, but 1,017 of seq2seq: ")
 
 

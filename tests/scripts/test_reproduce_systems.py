@@ -273,6 +273,17 @@ def test_runs_priors_and_notes_of_posts_without_users(korean, capsys):
     assert again.commands == []
 
 
+def test_priors_beside_random_networks(korean, tmp_path, capsys):
+    root = make_root(tmp_path / "random")
+    image = np.ones((small_world.IMAGES, 4, 6))
+    write_features(root, "resnet101_random-res4", image, failed={2: "broken"})
+    options = dataclasses.replace(korean, data_dir=root, weights=("random",))
+    reproduce.reproduce(dataclasses.replace(options, only=("diya-resnet",)), FakeProcesses())
+    rows = open_view(root, "hashtag", "shipped", "none").subsets["test"].image_row
+    seen = int((np.asarray(rows) != 2).sum())
+    assert f"\n{seen} test posts, but 11 of baseline: " in capsys.readouterr().out
+
+
 def test_a_missing_view_of_a_shipped_split_is_built_like_the_other(korean):
     view = korean.data_dir / "hashtag-shipped-none" / "view.json"
     described = json.loads(view.read_text())
@@ -302,16 +313,31 @@ def test_the_prior_of_texts_is_the_most_frequent_word_of_each_place(tmp_path):
     assert 0 < measured["Bleu_1_sentence"] < 1 and measured["posts"] == small_world.POSTS["test"]
 
 
+def test_priors_are_means_over_the_posts_that_methods_can_see(tmp_path):
+    root = make_root(tmp_path / "data", "resnet101")
+    image = np.ones((small_world.IMAGES, 4, 6))
+    write_features(root, "resnext101_32x8d_random-res4", image, failed={1: "broken", 4: "missing"})
+    for task, table in (("caption", KOREAN.tables["text"]), ("hashtag", KOREAN.tables["hashtags"])):
+        subset = open_view(root, task, "shipped", "none").subsets["test"]
+        seen = int((~np.isin(subset.image_row, [1, 4])).sum())
+        assert 0 < seen < len(subset)
+        for weights, posts in ((["resnext101_32x8d=random"], seen), ([], len(subset))):
+            found = measure_priors([table], root, tmp_path, weights)
+            assert {one.metrics[0]["posts"] for one in found.values()} == {posts}
+
+
 def test_trained_rows_must_beat_every_prior():
     table = KOREAN.tables["hashtags"]
 
     def at(preset, *values):
-        return {("hashtag", preset, "shipped", "none"): Measured([{"micro_F1": v} for v in values])}
+        runs = [{"micro_F1": value, "posts": 100} for value in values]
+        return {("hashtag", preset, "shipped", "none"): Measured(runs)}
 
     priors = at("prior-1", 0.2) | at("prior-3", 0.4) | at("prior-5", 0.3)
     text, held = beaten.check_priors([table], priors | at("diya-resnet", 0.5, 0.6))
-    assert held and re.search(r"baseline +F1 +0.550 +0.400 +yes$", text, re.M)
-    for values in [(0.4,), (0.3, 0.6), ()]:
+    assert held and re.search(r"baseline +F1 +0.550 +0.400 +0.071 +yes$", text, re.M)
+    assert beaten.check_priors([table], priors | at("diya-resnet", 0.46))[1]
+    for values in [(0.4,), (0.44,), (0.44, 0.44), (0.3, 0.6), ()]:  # 0.05 is the margin of one run
         text, held = beaten.check_priors([table], priors | at("diya-resnet", *values))
         assert not held and " NO" in text
     assert beaten.check_priors([table], priors) == (f"{beaten.TITLE}: nothing was trained", True)
@@ -321,3 +347,14 @@ def test_reported_numbers_are_what_the_files_say():
     assert KOREAN.numbers(KOREAN.tables["text"]) == read_reported("instagram_korean")
     paper = SYSTEMS["attend-to-you"]
     assert paper.numbers(paper.tables[2]) == read_reported()["table_2"]
+
+
+def test_hashtags_are_built_without_the_tokenizer_of_captions(tmp_path):
+    flags = "--min_count 2 --tokenizer whitespace --jobs 1"
+    given = Options(
+        system="instagram-korean", source="kts", input=tmp_path, build_args=flags, out=tmp_path
+    )
+    wanted = [("caption", "shipped", "none"), ("hashtag", "shipped", "none")]
+    texts, tags = prepare.build_commands(tmp_path, wanted, given)
+    assert " ".join(texts[7:]).startswith(flags)
+    assert " ".join(tags[7:]).startswith("--min_count 2 --jobs 1 --task hashtag")

@@ -66,7 +66,8 @@ def test_a_story_may_end_where_the_model_ends_it(run, capsys):
 
 
 def test_a_file_of_predictions_becomes_a_file_of_stories(run, capsys, tmp_path):
-    tags = {"a/1": "beach sun", "b/2": "", "c/3": "sea", "d/4": "pizza né", "e/5": "dog sand cat"}
+    tags = {"a/1": "beach sun", "b/2": "", "c/3": "sea", "d/4": "pizza nß", "e/5": "dog sand cat"}
+    tags |= {"f/6": "cat _UNK", "g/7": "_UNK cat sea"}  # no stories are about special words
     rows = [{"id": id_, "prediction": tag, "references": ["sea"]} for id_, tag in tags.items()]
     path, out = tmp_path / "predictions.jsonl", tmp_path / "stories.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -74,13 +75,18 @@ def test_a_file_of_predictions_becomes_a_file_of_stories(run, capsys, tmp_path):
     call(story, run_dir=run, predictions=path, out=out, tag=2, length=17, count=2)
     printed = capsys.readouterr().out
     told = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-    assert [(row["id"], row["hashtag"]) for row in told] == [("a/1", "sun"), ("e/5", "sand")]
+    assert [(row["id"], row["hashtag"]) for row in told] == [
+        ("a/1", "sun"),
+        ("e/5", "sand"),
+        ("g/7", "sea"),
+    ]
     for row in told:
         assert len(row["stories"]) == 2
         assert all(text.startswith(row["hashtag"]) for text in row["stories"])
         assert {len(text) for text in row["stories"]} == {len(row["hashtag"]) + 17}
     assert "no stories for b/2: it has 0 hashtags" in printed
-    assert "no stories for d/4: the hashtag 'né'" in printed and "stories of 2 posts" in printed
+    assert "no stories for d/4: the hashtag 'nß'" in printed and "stories of 3 posts" in printed
+    assert "no stories for f/6: it has 1 hashtags" in printed
 
 
 def look_at(monkeypatch, prediction="dog sun", task="hashtag", pictures=1):
@@ -106,6 +112,7 @@ def test_a_picture_becomes_hashtags_and_a_hashtag_stories(run, capsys, monkeypat
     [
         ({}, {"tag": 3}, "--tag 3, but h finds 2 hashtags on a.png"),
         ({"prediction": ""}, {}, "finds 0 hashtags"),
+        ({"prediction": "_UNK"}, {}, "finds 0 hashtags"),
         ({"task": "caption"}, {}, "h writes captions"),
         ({"pictures": 2}, {}, "has several pictures"),
     ],
@@ -129,10 +136,13 @@ def test_a_picture_without_its_hashtag_is_one_line(run, monkeypatch, seen, optio
         ("--hashtag a --length 0", "--length is 0"),
         ("--hashtag a --count 0", "--count is 0"),
         ("--hashtag a --tag 0", "--tag is 0"),
+        ("--hashtag a --tag 2", "--tag chooses among the hashtags that are found: leave it out"),
+        ("--hashtag a --weights b", "--weights is of the encoder of --image: leave it out"),
+        ("--predictions a --out b --weights c", "--weights is of the encoder of --image"),
         ("--hashtag a --seed -1", "--seed is -1"),
         ("--hashtag a --temperature 0", "--temperature is 0.0"),
         ("--hashtag a --top_p 2", "--top_p is 2.0"),
-        ("--hashtag é字", "has never seen: é 字"),
+        ("--hashtag ß字", "has never seen: ß 字"),
         ("--hashtag a --checkpoint 77", "no checkpoint '77'"),
         ("--predictions none --out b", "cannot read the predictions none"),
     ],
