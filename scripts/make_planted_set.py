@@ -2,9 +2,10 @@
 
     python -m scripts.make_planted_set --out toy/planted
     python -m scripts.build_dataset --source folder --input toy/planted --out toy/planted-data
-    python -m scripts.extract_features --data_dir toy/planted-data ...
-    python -m train --data_dir toy/planted-data --run_dir toy/planted-run \
-        --preset saliency-image --cells cells8 --extractor patches \
+    python -m scripts.extract_features --images toy/planted --data_dir toy/planted-data \\
+        --extractor patches
+    python -m train --data_dir toy/planted-data --run_dir toy/planted-run \\
+        --preset saliency-image --cells cells8 --extractor patches \\
         --hidden_dim 96 --word_dim 24 --batch_size 50 --learning_rate 0.004
     python -m scripts.pointing_game --run_dir toy/planted-run --entities toy/planted
 
