@@ -19,10 +19,13 @@ from utils.errors import UserError
 from utils.run_folder import RunFolder
 
 EXTRACTOR = "inception_v3-crop"
-OBJECTS = ("cat", "dog", "sun", "tea", "sea", "joy", "fog")
-KINDS = ("animals", "animals", "scene", "other", "scene", "other", "scene")
+# The last one is not there to be seen: otherwise a model may take one of the others for what
+# pictures show where none of the rest is, and every empty cell speaks for it.
+OBJECTS = ("cat", "dog", "sun", "tea", "sea", "joy", "fog", "nothing")
+KINDS = ("animals", "animals", "scene", "other", "scene", "other", "scene", "other")
+UNSEEN = len(OBJECTS) - 1
 WORDS = ("here", "is", *OBJECTS)
-SIDE, DIM = 8, 9  # cells a side, numbers in each: one for each object and two of noise
+SIDE, DIM = 8, 9  # cells a side, numbers in each: one for each object and one of noise
 PICTURES = {"train": 400, "val": 20, "test": 80}
 HEIGHT, WIDTH = 300, 410
 SIZE = 3  # cells a side of an object
@@ -35,7 +38,7 @@ def make_pictures(count, seed):
     corners = random.integers(0, SIDE - SIZE + 1, (count, 2))
     features = random.normal(0, 0.05, (count, SIDE, SIDE, DIM))
     for found, thing, (row, column) in zip(features, things, corners, strict=True):
-        found[row : row + SIZE, column : column + SIZE, thing] += 2
+        found[row : row + SIZE, column : column + SIZE, thing] += 2 * (thing != UNSEEN)
     return things, corners, features.reshape(count, SIDE * SIDE, DIM)
 
 
@@ -64,7 +67,7 @@ def write_boxes(folder, name, thing, corner):
     y, x = ([place, place + SIZE] for place in corner)
     x = [round(left + width * edge / SIDE) for edge in x]
     y = [round(top + height * edge / SIDE) for edge in y]
-    box = boxed("1", x[0] + 1, y[0] + 1, x[1], y[1])
+    box = "" if thing == UNSEEN else boxed("1", x[0] + 1, y[0] + 1, x[1], y[1])
     text = f"Here is [/EN#1/{KINDS[thing]} the {OBJECTS[thing]}] .\n"  # it does not know `the`
     write_entities(folder, name, text, annotation(WIDTH, HEIGHT, box))
 
@@ -133,7 +136,7 @@ def test_a_model_that_has_learnt_points_at_what_it_names(planted, learnt, capsys
 )
 def test_other_maps_find_the_objects_too(planted, learnt, tmp_path, flag):
     found = play(planted, learnt, *flag.split("="), out=tmp_path / "new", limit=20)
-    assert found["hit_rate"] > 0.8 and found["pictures"] == 20
+    assert found["hit_rate"] > 0.8 and found["pictures"] > 10
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +157,12 @@ def attention(planted):
 
 def test_everything_is_counted_and_reported_numbers_are_labelled(planted, implicit, capsys):
     found = play(planted, implicit)
-    assert (found["pictures"], found["sentences"], found["phrases"]) == (79, 79, 79)
-    assert found["broken_pictures"] == 1 and found["skipped_no_box"] == 0
+    things = make_pictures(PICTURES["test"], 2)[0][:-1]  # the files of the last one are broken
+    seen = np.count_nonzero(things != UNSEEN)
+    assert found["pictures"] == found["sentences"] == found["phrases"] == seen
+    assert found["broken_pictures"] == 1 and found["skipped_no_box"] == 79 - seen > 0
     kinds = [found[f"phrases_{kind}"] for kind in ("animals", "scene", "other")]
-    assert sum(kinds) == 79 and min(kinds) > 10
+    assert sum(kinds) == seen and min(kinds) > 5
     printed = capsys.readouterr().out
     assert "0.501" in printed and "reported: Ramanishka" in printed
     assert "1 pictures with broken files, such as 00499: 00499.xml is no XML" in printed
@@ -169,7 +174,7 @@ def test_a_batch_changes_nothing(planted, model, tmp_path, request):
     run = request.getfixturevalue(model)
     one, other = (play(planted, run, out=tmp_path, limit=7, batch_size=n) for n in (2, 7))
     assert one["correctness"] == pytest.approx(other["correctness"], abs=1e-5)
-    assert one["hit_rate"] == other["hit_rate"] and one["phrases"] == 7
+    assert one["hit_rate"] == other["hit_rate"] and one["phrases"] > 3
 
 
 def test_the_attention_is_that_of_the_words(planted, attention):
