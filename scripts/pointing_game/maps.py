@@ -72,7 +72,7 @@ def attention_maps(captioner: Captioner, context_words: int = 0) -> MakeMaps:
         ids = np.zeros([len(sentences), captioner.word_slots], np.int32)
         for row, words in zip(ids, sentences, strict=True):
             row[: len(words)] = words
-        batch = _batch(features[list(pictures)], context_words, captioner.word_slots)
+        batch = batch_of(features[list(pictures)], context_words, captioner.word_slots)
         weights = attention(batch, tf.constant(ids)).get("image")
         if weights is None or weights.shape[-1] != features.shape[1]:
             raise UserError("this model does not attend to the cells of a picture: it has no maps")
@@ -82,8 +82,13 @@ def attention_maps(captioner: Captioner, context_words: int = 0) -> MakeMaps:
     return make
 
 
-def _batch(images: np.ndarray, context_words: int, word_slots: int) -> dict[str, tf.Tensor]:
-    """A batch of `model/captioner.py`'s form, of nobody's pictures and without captions."""
+def batch_of(images: np.ndarray, context_words: int, word_slots: int) -> dict[str, tf.Tensor]:
+    """A batch of `model/captioner.py`'s form, of nobody's pictures and without captions.
+
+    Args:
+        images: [B, C, D] float32.
+        context_words, word_slots: U and L, of the model.
+    """
     count = len(images)
     columns = {
         "image": images,

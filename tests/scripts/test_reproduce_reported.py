@@ -126,6 +126,26 @@ def test_the_hashtag_story_system():
     assert (study["people"], study["images"]) == (7, 21)
 
 
+def test_caption_guided_saliency():
+    """Each part says how sure it is; none was read in the paper's own tables."""
+    reported = read_reported("saliency")
+    parts = {name: part for name, part in reported.items() if isinstance(part, dict)}
+    assert all(
+        part["certainty"] in ("medium", "low") and part["dataset"] for part in parts.values()
+    )
+    numbers = {
+        name: [n for _, row in of_presets(part) for n in row.values()]
+        for name, part in parts.items()
+    }
+    assert numbers == {
+        "pointing_game": [0.501, 0.268, 0.492],
+        "attention_correctness": [0.321, 0.387, 0.433],
+        "attention_correctness_own_crop": [0.473, 0.325],
+        "captions": [0.183, 0.259, 0.185, 0.25],
+    }
+    assert "from memory" in reported["note"]
+
+
 def test_what_is_reported_and_what_was_recomputed_agree():
     """The README's figure rounds what its definitions give on the published predictions."""
     reported = read_reported("hashtag_story")

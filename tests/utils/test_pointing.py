@@ -79,3 +79,8 @@ def test_nobody_points_beside_the_picture():
     large[0, 0], large[3, 1] = 9, 5
     target = one_box(1, 1, 2, 2, window)
     assert play(large, target, picture) == Played(True, pytest.approx(5 / 36), 1 / 32, False)
+
+
+def test_a_point_is_in_the_middle_of_its_part():
+    assert not one_box(0, 0, 0.4, 8).any() and not one_box(0, 0, 8, 0.5).any()
+    assert one_box(0.5, 0, 1, 8).sum() == 8
