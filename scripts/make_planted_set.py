@@ -114,9 +114,8 @@ def plant(options: Options) -> Iterator[Scene]:
 
 
 def in_centre(thing: Thing) -> bool:
-    """Whether the picture's middle is inside."""
-    rows, columns = thing.covered
-    return all(side.start * 2 < CELLS < side.stop * 2 for side in (rows, columns))
+    """Whether the picture's middle pixel is inside: that right of and below the middle."""
+    return all(side.start <= CELLS // 2 < side.stop for side in thing.covered)
 
 
 def write(options: Options, scenes: list[Scene]) -> None:
