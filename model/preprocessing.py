@@ -131,7 +131,8 @@ INCEPTION = Preprocessing(
     "both sides 299, bilinear with antialiasing; RGB / 127.5 - 1", Resize(299), _minus_1_to_1
 )
 # Caption-guided saliency: pictures as for Show, Attend and Tell; frames of clips as the ffmpeg
-# program wrote them (it resizes bicubically) and the released graph read them.
+# program wrote them (it resizes bicubically). The released graph of 2015 then took every place
+# between four pixels, without rounding; its weights are others than Keras's in any case.
 INCEPTION_CROP = Preprocessing(
     "centre square; 256, Lanczos; centre crop 224; 299, Lanczos; RGB / 127.5 - 1",
     Steps((Cut(), Stretch(Size(256, 256)), Cut(224), Stretch(Size(299, 299)))),
