@@ -346,6 +346,9 @@ def check(config: Config) -> None:
         raise UserError(f"--word_vectors starts a single embedding of words; methods: {have}")
     if train.released_snapshots and not train.snapshots_per_epoch:
         raise UserError("--released_snapshots says when: give --snapshots_per_epoch with it")
+    usual = find_preset(config.preset).train.keep_snapshots
+    if train.keep_snapshots not in (None, usual) and not train.snapshots_per_epoch:
+        raise UserError("--keep_snapshots says how many stay: give --snapshots_per_epoch with it")
     if train.released_mask_bug and model.spec != "released":
         raise UserError("--released_mask_bug belongs to --spec released")
 

@@ -107,6 +107,18 @@ def test_snapshots_of_the_release_need_to_be_asked_for():
     for name in ("snapshots_per_epoch", "keep_snapshots"):
         with pytest.raises(UserError, match=f"--{name} is 0"):
             parse_config([f"--{name}", "0"])
+    with pytest.raises(UserError, match="--keep_snapshots says how many"):
+        parse_config(["--keep_snapshots", "3"])
+    none = ["--preset", "saliency-image", "--snapshots_per_epoch", "None"]
+    assert parse_config(none).train.snapshots_per_epoch is None  # the preset's number may stay
+    with pytest.raises(UserError, match="--keep_snapshots says how many"):
+        parse_config([*none, "--keep_snapshots", "3"])
+
+
+def test_cells_are_of_pictures():
+    parse_config(["--preset", "saliency-image", "--cells", "cells8"])
+    with pytest.raises(UserError, match="--cells cells8 is for pictures"):
+        parse_config(["--preset", "saliency-video", "--cells", "cells8"])
 
 
 def test_stories_are_learnt_by_the_slides_settings_or_better_ones():

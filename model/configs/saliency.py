@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.configs.method import Method, check_share, check_sizes
+from utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,10 @@ class SaliencyConfig(Method):
 
     def check(self) -> None:
         """See `Method.check`."""
+        if self.media == "video" and self.cells != "mixed10":
+            raise UserError(
+                f"--cells {self.cells} is for pictures; this model describes clips, by 26 frames: "
+                "leave it out"
+            )
         check_sizes(self, "hidden_dim", "word_dim")
         check_share("dropout", self.dropout)
