@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from model.parameters import Parameters
@@ -77,6 +78,25 @@ class Captioner(Protocol):
         by its own moments. None is evaluation: nothing is left out, and a post's outputs do not
         depend on its batch.
         """
+
+
+def batch_of(images: np.ndarray, context_words: int, word_slots: int) -> Batch:
+    """A batch of nobody's pictures or clips, without captions.
+
+    Args:
+        images: [B, I, image_dim].
+        context_words, word_slots: U and L, of the model.
+    """
+    count = len(images)
+    columns = {
+        "image": np.asarray(images, np.float32),
+        "context": np.zeros([count, context_words], np.int32),
+        "context_length": np.zeros(count, np.int32),
+        "caption": np.zeros([count, word_slots - 1], np.int32),
+        "caption_length": np.zeros(count, np.int32),
+        "row": np.arange(count, dtype=np.int32),
+    }
+    return {name: tf.constant(column) for name, column in columns.items()}
 
 
 def caption_steps(batch: Batch) -> tf.Tensor:

@@ -65,6 +65,7 @@ class Entities(NamedTuple):
         boxes: chain to [n, 4] float64: left, top, right and bottom edge in pixels of the picture,
             where its first pixel goes from 0 to 1. A chain without a box is not there.
         broken: captions that could not be read, as `line 3: why`.
+        broken_boxes: boxes that could not be, as `object 3: why`.
     """
 
     width: int
@@ -72,6 +73,7 @@ class Entities(NamedTuple):
     sentences: list[list[Piece]]
     boxes: dict[str, np.ndarray]
     broken: list[str]
+    broken_boxes: list[str]
 
 
 def list_entities(folder: Path) -> list[str]:
@@ -103,13 +105,8 @@ def read_entities(folder: Path, name: str) -> Entities:
     width, height = (_number(root.find("size"), edge) for edge in ("width", "height"))
     if not (width >= 1 and height >= 1):
         raise EntitiesError(f"a picture of {width:g} x {height:g} pixels")
-    boxes: dict[str, list[list[float]]] = {}
-    for thing in root.iter("object"):
-        box = thing.find("bndbox")
-        for chain in thing.findall("name") if box is not None else ():
-            boxes.setdefault((chain.text or "").strip(), []).append(_edges(box, width, height))
-    arrays = {chain: np.array(found) for chain, found in boxes.items()}
-    return Entities(int(width), int(height), sentences, arrays, broken)
+    boxes, broken_boxes = _read_boxes(root, width, height)
+    return Entities(int(width), int(height), sentences, boxes, broken, broken_boxes)
 
 
 def parse_sentence(line: str) -> list[Piece]:
@@ -168,6 +165,25 @@ def _read_xml(path: Path) -> ET.Element:
         return ET.fromstring(data, ET.XMLParser(target=_WithoutDoctype()))
     except (ET.ParseError, LookupError, ValueError) as error:  # also an encoding nobody knows
         raise EntitiesError(f"{path.name} is no XML: {error}") from None
+
+
+def _read_boxes(
+    root: ET.Element, width: float, height: float
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The boxes of each chain, and why others are left out."""
+    boxes, broken = {}, []
+    for number, thing in enumerate(root.iter("object"), 1):
+        box = thing.find("bndbox")
+        if box is None:
+            continue
+        try:
+            edges = _edges(box, width, height)
+        except EntitiesError as error:
+            broken.append(f"object {number}: {error}")
+            continue
+        for chain in thing.findall("name"):
+            boxes.setdefault((chain.text or "").strip(), []).append(edges)
+    return {chain: np.array(found) for chain, found in boxes.items()}, broken
 
 
 def _read(path: Path) -> bytes:

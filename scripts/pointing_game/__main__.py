@@ -22,7 +22,15 @@ from data_loader.posts import Problems
 from data_loader.trained import open_posts_of_run, open_view_of_run
 from model.configs import SaliencyConfig
 from model.networks import find_network
-from scripts.pointing_game.game import BROKEN, BROKEN_LINE, Game, Outcome, choose_pictures
+from scripts.pointing_game.game import (
+    BROKEN,
+    BROKEN_BOX,
+    BROKEN_LINE,
+    Game,
+    Outcome,
+    Scale,
+    choose_pictures,
+)
 from scripts.pointing_game.queries import SKIPPED, Language
 from scripts.pointing_game.scores import kinds_of, score
 from scripts.pointing_game.tables import NAME, write_tables
@@ -53,14 +61,15 @@ class Options:
     """Play this many pictures at most."""
     combine: Literal["mean", "max"] = "mean"
     """Makes one map of those of a phrase's words."""
-    scale: Literal["word", "released", "none"] = "word"
+    scale: Scale = "word"
     """Without attention, of log probabilities: each word's map from 0 to 1 (word, the paper), also
     cut at its mean and smoothed (released, the authors' code), or above the least value (none)."""
     exact_kl: bool = False
     """Without attention: how little a cell's prediction diverges from that of all cells, for the
     word's log probability."""
     batch_size: int = 16
-    """Pictures whose sentences go through the network together."""
+    """With attention: pictures whose sentences go through the network together. Without, all cells
+    of a picture do for each sentence, whatever this number is."""
     num_gpus: int | None = None
     """0 for the CPU, 1 for a GPU; by default a GPU if there is one."""
     out: Path | None = None
@@ -197,6 +206,7 @@ def report(outcome: Outcome, made_by: dict[str, Any], out: Path) -> None:
     counts |= {f"skipped_{key}": outcome.skipped[key] for key in SKIPPED}
     unreadable = outcome.problems.counts
     counts |= {"broken_pictures": unreadable[BROKEN], "broken_sentences": unreadable[BROKEN_LINE]}
+    counts |= {"broken_boxes": unreadable[BROKEN_BOX]}
     write_report(out / f"{NAME}.json", {**numbers, **counts, **made_by})
     print(f"written: {out}/{NAME}.txt, .md, .csv, .tex, .json")
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -15,11 +15,14 @@ from data_loader.pipeline import Posts
 from data_loader.posts import Problems
 from data_loader.view import View
 from scripts.pointing_game.queries import Language, Query, make_query, phrase_maps
+from scripts.saliency.options import Scale as SheetScale
 from utils.entities import Entities, EntitiesError, list_entities, read_entities
 from utils.errors import UserError
 from utils.metrics.pointing import Played, cover, play, upsample
 
 BROKEN, BROKEN_LINE = "pictures with broken files", "captions with broken brackets"
+BROKEN_BOX = "broken boxes"
+Scale = Literal[SheetScale, "none"]
 Window = Callable[[int, int], Sequence[float]]
 """Height and width of a picture to (left, top, width, height) of what the network sees of it."""
 
@@ -116,6 +119,8 @@ class Game:
             return None
         for line in found.broken:
             outcome.problems.add(BROKEN_LINE, f"{picture.name}, {line}")
+        for box in found.broken_boxes:
+            outcome.problems.add(BROKEN_BOX, f"{picture.name}, {box}")
         targets, inside = self._targets(found)
         queries = [
             make_query(pieces, self.language, found.boxes, targets, outcome.skipped)

@@ -5,18 +5,15 @@ saliency); a model with attention shows where it looked while it said the word.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
 from model.attention import attend
-from model.captioner import Captioner
+from model.captioner import Captioner, batch_of
 from model.saliency import cell_log_probabilities, exact_divergence, normalise, scale_words
-from scripts.pointing_game.game import MakeMaps
+from scripts.pointing_game.game import MakeMaps, Scale
 from utils.errors import UserError
-
-Scale = Literal["word", "released", "none"]
 
 
 def saliency_maps(captioner: Captioner, scale: Scale = "word", exact: bool = False) -> MakeMaps:
@@ -80,22 +77,3 @@ def attention_maps(captioner: Captioner, context_words: int = 0) -> MakeMaps:
         return [w[: len(words)] for w, words in zip(weights, sentences, strict=True)]
 
     return make
-
-
-def batch_of(images: np.ndarray, context_words: int, word_slots: int) -> dict[str, tf.Tensor]:
-    """A batch of `model/captioner.py`'s form, of nobody's pictures and without captions.
-
-    Args:
-        images: [B, C, D] float32.
-        context_words, word_slots: U and L, of the model.
-    """
-    count = len(images)
-    columns = {
-        "image": images,
-        "context": np.zeros([count, context_words], np.int32),
-        "context_length": np.zeros(count, np.int32),
-        "caption": np.zeros([count, word_slots - 1], np.int32),
-        "caption_length": np.zeros(count, np.int32),
-        "row": np.arange(count, dtype=np.int32),
-    }
-    return {name: tf.constant(column) for name, column in columns.items()}

@@ -228,14 +228,9 @@ class OneBatch:
     """
 
     def __init__(self, features: np.ndarray, model: ModelConfig):
-        self._batch = {
-            "image": np.asarray(features, np.float32)[np.newaxis],
-            "context": np.zeros([1, model.context_words], np.int32),
-            "context_length": np.zeros(1, np.int32),
-            "caption": np.zeros([1, model.word_slots - 1], np.int32),
-            "caption_length": np.zeros(1, np.int32),
-            "row": np.zeros(1, np.int32),
-        }
+        from model.captioner import batch_of
+
+        self._batch = batch_of(features[np.newaxis], model.context_words, model.word_slots)
 
     @property
     def element_spec(self) -> dict:
@@ -243,8 +238,8 @@ class OneBatch:
         import tensorflow as tf
 
         return {
-            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
-            for name, array in self._batch.items()
+            name: tf.TensorSpec([None, *column.shape[1:]], column.dtype)
+            for name, column in self._batch.items()
         }
 
     def __iter__(self):

@@ -182,8 +182,9 @@ def test_the_attention_is_that_of_the_words(planted, attention):
     import tensorflow as tf
 
     from model.attention import attend
+    from model.captioner import batch_of
     from model.saving import load_captioner
-    from scripts.pointing_game.maps import attention_maps, batch_of
+    from scripts.pointing_game.maps import attention_maps
 
     config = Config.from_dict(RunFolder.open(attention).configuration)
     captioner, _ = load_captioner(config.model, attention)

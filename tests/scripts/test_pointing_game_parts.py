@@ -111,7 +111,7 @@ def square(height, width):
 def folder(tmp_path):
     """Two pictures of 200 x 100 pixels, of which 50 to 150 are seen, and broken ones."""
     upper_left, beside = boxed("1", 51, 1, 100, 50), boxed("2", 1, 1, 50, 100)
-    xml = annotation(200, 100, upper_left, beside)
+    xml = annotation(200, 100, boxed("1", 9, 9, 8, 30), upper_left, beside)
     write_entities(tmp_path, "one", "[/EN#1/people a man] and [/EN#2/animals a dog]\n[/EN#1", xml)
     write_entities(tmp_path, "two", "[/EN#1/people a man]\nred [/EN#1/other man]\na dog", xml)
     write_entities(tmp_path, "broken", "a man", "<annotation>")
@@ -139,6 +139,10 @@ def test_a_game(folder, batch):
     assert (outcome.pictures, outcome.sentences) == (2, 3)
     assert outcome.skipped == {"not_seen": 1}
     assert outcome.problems.examples == {
+        "broken boxes": [
+            f"{name}, object 1: a box from 9, 9 to 8, 30 in a picture of 200 x 100"
+            for name in ("one", "two", "nothing")
+        ],
         "captions with broken brackets": ["one, line 2: brackets that are no phrase: '[/EN#1'"],
         "pictures with broken files": [
             "broken: broken.xml is no XML: no element found: line 1, column 12"

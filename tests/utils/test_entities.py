@@ -86,15 +86,30 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><annotation>&d;</annot
         ("one", annotation(0, 70), "a picture of 0 x 70 pixels"),
         ("one", annotation("nan", 70), "width is 'nan'"),
         ("one", annotation("wide", 70), "width is 'wide'"),
-        ("one", annotation(50, 70, "<object><name>1</name><bndbox/></object>"), "xmin is missing"),
-        ("one", annotation(50, 70, boxed("1", 9, 1, 8, 5)), "a box from 9, 1"),
-        ("one", annotation(50, 70, boxed("1", 51, 1, 60, 5)), "a box from 51"),
     ],
 )
 def test_broken_files_have_a_reason(tmp_path, sentences, xml, message):
     write_entities(tmp_path, "5", sentences, xml)
     with pytest.raises(EntitiesError, match=message):
         read_entities(tmp_path, "5")
+
+
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ("<object><name>9</name><bndbox/></object>", "xmin is missing"),
+        (boxed("9 4", 9, 1, 8, 5), "a box from 9, 1 to 8, 5 in a picture of 50 x 70"),
+        (boxed("9", 51, 1, 60, 5), "a box from 51, 1 to 60, 5 in"),
+    ],
+)
+def test_a_broken_box_costs_no_other(tmp_path, box, reason):
+    write_entities(tmp_path, "5", "one", annotation(50, 70, SCENE, box, DOG))
+    found = read_entities(tmp_path, "5")
+    assert {chain: edges.tolist() for chain, edges in found.boxes.items()} == {
+        "9": [[10, 20, 30, 60]]
+    }
+    (broken,) = found.broken_boxes
+    assert broken.startswith(f"object 2: {reason}")
 
 
 def test_a_box_is_cut_to_its_picture(tmp_path):
