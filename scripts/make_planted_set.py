@@ -227,7 +227,7 @@ def _write_scene(out: Path, file: str, scene: Scene, random: np.random.Generator
 
 
 def _write_clip(path: Path, scene: Scene, random: np.random.Generator) -> None:
-    from scripts.saliency.film import write_film
+    from utils.film import write_film
 
     first, second = scene.things
     halves = ((first,) if 2 * frame < FRAMES else (second,) for frame in range(FRAMES))

@@ -10,6 +10,7 @@ NAME.mp4 and NAME-strip.png for a clip, and the numbers in NAME.npz. Runs of att
 stand below one another.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ def main() -> None:
     options.check()
     runs = [open_trained(path, options) for path in options.run_dir or (newest_run(),)]
     path = find_media(options.media, options.images, runs[0].view)
+    check_targets(targets(runs, path, options), path)
     make_folder(options.out)
     quiet_tensorflow()
     written = (
@@ -39,6 +41,29 @@ def main() -> None:
     )
     for file in written:
         print(f"wrote {file}")
+
+
+def targets(runs: list[Trained], path: Path, options: Options) -> list[Path]:
+    """What will be written about a medium.
+
+    Raises:
+        UserError: the runs do not go together.
+    """
+    pictures = [".mp4", "-strip.png"] if reads_clips(runs) else [".png"]
+    numbers = [f"{name}.npz" for name in names_of([trained.run.path for trained in runs])]
+    endings = [*numbers, *pictures, *([".html"] if options.html else [])]
+    return [options.out / f"{path.stem}{ending}" for ending in endings]
+
+
+def check_targets(files: Iterable[Path], medium: Path) -> None:
+    """Refuses to write over the picture or clip itself.
+
+    Raises:
+        UserError: names the file.
+    """
+    for file in files:
+        if file.exists() and file.samefile(medium):
+            raise UserError(f"--out: {file} is --media {medium} itself: give another folder")
 
 
 def reads_clips(runs: list[Trained]) -> bool:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from scripts.saliency.film import write_film
 from scripts.saliency.maps import Maps
 from scripts.saliency.options import Options
-from scripts.saliency.sheet import Row, Sheet, Texts, fit, resize, scale_window
+from scripts.saliency.sheet import SMALLER, Row, Sheet, Texts, fit, resize, scale_window
 from scripts.saliency.strip import draw_strip, frame_at, thumbnail_count
 from utils.errors import UserError
+from utils.film import check_size, write_film
 from utils.overlay import Painter, seen
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def draw_clip(stem: Path, clip: "Clip", maps: Maps, options: Options) -> list[Pa
     height, width = fit(*maps.size, options.panel)
     words = texts([maps], options, "released")
     sheet = Sheet([Row("", maps.words)], height, width, words, options.colours)
+    check_size(*sheet.background.shape[:2], SMALLER)
     end = end_of(maps.seconds)
     chosen = frame_at(maps.seconds, thumbnail_count(*maps.size), end)
     thumbnails: dict[int, np.ndarray] = {}

@@ -11,6 +11,7 @@ import numpy as np
 
 from data_loader.vocabulary import PAD
 from scripts.saliency.options import Options, Scale
+from scripts.saliency.sheet import check_film
 from scripts.saliency.trained import Loaded, OneBatch, Trained, own_caption, words_of_sentence
 from utils.errors import UserError
 
@@ -29,7 +30,8 @@ class Maps:
         measure: what `values` are: log_probability, negative_divergence or attention.
         values: [F, W, h, w], per frame (a picture is one), word and cell.
         shown: [F, W, h, w], the same from 0 to 1, as it is drawn.
-        frame_values: [F, W], of whole frames: of the mean of their cells.
+        frame_values: [F, W], of a clip's whole frames, each by the mean of its cells' descriptors;
+            None of a picture.
         window: (left, top, width, height) of the cells' grid in pixels of the picture.
         size: (height, width) of the picture in pixels.
         seconds: [F], when each frame appears.
@@ -41,7 +43,7 @@ class Maps:
     measure: str
     values: np.ndarray
     shown: np.ndarray
-    frame_values: np.ndarray
+    frame_values: np.ndarray | None
     window: tuple[float, float, float, float]
     size: tuple[int, int]
     seconds: np.ndarray
@@ -50,19 +52,20 @@ class Maps:
 
     @property
     def frame_shown(self) -> np.ndarray:
-        """[F, W]: which frames matter for which word, from 0 to 1 of each word."""
+        """[F, W]: which of a clip's frames matter for which word, from 0 to 1 of each word."""
         from model.saliency import scale_words
 
         return scale_words(self.frame_values[:, :, np.newaxis])[:, :, 0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What is saved for others to draw; see the README."""
+        frames = {} if self.frame_values is None else {f"frame_{self.measure}": self.frame_values}
         return {
             "words": np.array(self.words),
             "sentence": np.array(" ".join(self.words)),
             self.measure: self.values,
             "saliency": self.shown,
-            f"frame_{self.measure}": self.frame_values,
+            **frames,
             "window": np.array(self.window),
             "size": np.array(self.size),
             "frame_seconds": self.seconds,
@@ -97,7 +100,7 @@ def explain_picture(
         measure,
         as_grid(values),
         as_grid(shown),
-        values.mean(-1),
+        None,
         tuple(window),
         picture.shape[:2],
         np.zeros(1),
@@ -118,15 +121,21 @@ def explain_clip(
         note: which model and network.
 
     Raises:
-        UserError: the sentence has unknown words, or the clip has too many frames.
+        UserError: the sentence has unknown words, the clip has too many frames, or its film would
+            be too large.
     """
     from data_loader.clips import sample_frames
     from model.saliency import smooth_over_time
 
+    if options.sentence is not None:
+        words = words_of_sentence(trained, options.sentence, options.skip_unknown)
+        check_film(words, (clip.info.height, clip.info.width), options.panel)
     cells, seconds, size = encode_clip(loaded, clip)
     means = cells.mean(1, dtype=np.float32)
     whole = means[sample_frames(len(cells), loaded.captioner.image_slots)]
-    words = _words(trained, loaded, whole, options)
+    if options.sentence is None:
+        words = own_caption(trained, loaded, whole)
+        check_film(words, size, options.panel)
     measure, values = measure_cells(trained, loaded, smooth_over_time(cells), whole, words, options)
     frames = smooth_over_time(means[:, np.newaxis])
     _, frame_values = measure_cells(trained, loaded, frames, whole, words, options)
@@ -152,15 +161,20 @@ def encode_clip(loaded: Loaded, clip: "Clip") -> tuple[np.ndarray, np.ndarray, t
     Raises:
         UserError: too many frames, or the clip breaks off without any.
     """
+    _check_length(clip.info.frames)
     encoder, seconds, cells, size = loaded.encoder, [], [], (0, 0)
     for frames in in_batches(clip.timed_frames(), encoder.batch_size):
         seconds += [time for time, _ in frames]
         size = frames[0][1].shape[:2]
         cells.append(encoder([picture for _, picture in frames]))
-        if len(seconds) > MOST_FRAMES:
-            raise UserError(f"the clip has more than {MOST_FRAMES:,} frames: cut it into parts")
+        _check_length(len(seconds))  # some files have more than they say
     # Some files have frames that go back in time; a film cannot.
     return np.concatenate(cells), np.maximum.accumulate(seconds), size
+
+
+def _check_length(frames: int) -> None:
+    if frames > MOST_FRAMES:
+        raise UserError(f"the clip has more than {MOST_FRAMES:,} frames: cut it into parts")
 
 
 def in_batches(items: Iterable, size: int) -> Iterator[list]:

@@ -27,7 +27,7 @@ def find_media(name: str, images: Path | None, view: View) -> Path:
         UserError: neither a file nor anything in the run's data, several things, or an id without
             `images`.
     """
-    if Path(name).exists():
+    if _is_there(Path(name)):
         return Path(name)
     found = sorted(set(_names_of_posts(name, view)) or set(_names_like(name, view.image_names)))
     if not found:
@@ -39,9 +39,16 @@ def find_media(name: str, images: Path | None, view: View) -> Path:
         raise UserError(f"--media {name} may be {', '.join(found[:3])}: give one of these names")
     if images is None:
         raise UserError(f"--media {name} is {found[0]} of the run's data: --images says where")
-    if not (images / found[0]).exists():
+    if not _is_there(images / found[0]):
         raise UserError(f"--images {images} has no {found[0]}, which --media {name} is")
     return images / found[0]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or has a zero byte
+        return False
 
 
 def _names_of_posts(name: str, view: View) -> list[str]:

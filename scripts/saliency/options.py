@@ -62,6 +62,8 @@ class Options:
         check_range("num_gpus", self.num_gpus, 0, 1)
         if self.sentence is not None and not self.sentence.strip():
             raise UserError("--sentence is empty: leave it out to explain the model's own caption")
+        if self.skip_unknown and self.sentence is None:
+            raise UserError("--skip_unknown is about the words of a --sentence: give one with it")
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"--out {self.out} is a file; expected a folder to write to")
         if is_one_of_several_workers():

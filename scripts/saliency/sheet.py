@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from utils.film import check_size
 from utils.labels import shorten, wrap, write
 from utils.overlay import Colours, paint
 
@@ -18,6 +19,7 @@ BAR, TICKS = 16, 40  # widths of the colour bar and of the numbers beside it
 SHAPE = 16 / 9  # of all panels together, about: a screen's
 LARGEST_SHEET = 1920  # pixels across, unless the words are few
 LEAST_TEXT = 320  # pixels for the title of a narrow sheet
+SMALLER = "give a smaller --panel"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,21 @@ class Sheet:
                 places.append((x, y + line_height(1, LABEL)))
             top = places[-1][1] + self.height + 2 * GAP
         return places, labels, top - 2 * GAP
+
+
+def check_film(words: Sequence[str], size: tuple[int, int], panel: int) -> None:
+    """Refuses a sheet that no film can show, before anything is drawn.
+
+    Args:
+        words: a panel each.
+        size: (height, width) of the clip in pixels.
+        panel: pixels of a panel's longer side.
+
+    Raises:
+        UserError: it is too large even without a note.
+    """
+    sheet = Sheet([Row("", words)], *fit(*size, panel), Texts(" ".join(words), ""), "jet")
+    check_size(*sheet.background.shape[:2], SMALLER)
 
 
 def choose_columns(panels: int, height: int, width: int) -> int:

@@ -10,9 +10,11 @@ from PIL import Image
 
 from configuration import Config, DataConfig, find_preset
 from data_loader.images import read_image
+from data_loader.view import open_view
 from model.configs import AttendTellConfig, SaliencyConfig
 from model.preprocessing import RESNET
 from scripts.saliency import trained
+from scripts.saliency.media import find_media
 from scripts.saliency.sheet import MARGIN, fit
 from tests import colour_model
 from tests.colour_model import cell_box, draw, first_line, heat
@@ -80,6 +82,7 @@ def test_the_numbers_are_kept_with_their_geometry(run):
         assert found["window"].tolist() == list(WINDOW)
         assert found["size"].tolist() == [HEIGHT, WIDTH]
         assert found["frame_seconds"].tolist() == [0]
+        assert "frame_log_probability" not in found  # which is of a clip's frames
 
 
 @pytest.mark.parametrize("name", ["p1", "all/p1", "sub/1.png", "1.png", "1"])
@@ -89,12 +92,17 @@ def test_a_post_s_own_caption_is_explained(run, world, name):
         assert found["words"].tolist() == ["blue"]
 
 
-def test_the_exact_divergence_is_another_measure(run):
-    sentence = ("--sentence", "red green")
-    _, out = run("two.png", *sentence, "--exact_kl")
-    with np.load(out / "two.npz") as found:
-        assert (found["negative_divergence"] <= 0).all()
+def test_the_exact_divergence_is_another_measure(run, world):
+    """Of one red thing: the cells that show it predict almost what the whole picture does."""
+    picture = draw(HEIGHT, WIDTH, {"red": BOXES["red"]})
+    colour_model.save(world / "one.png", picture)
+    _, out = run("one.png", "--sentence", "red ball", "--exact_kl")
+    with np.load(out / "one.npz") as found:
+        nearness = found["negative_divergence"]
         assert "log_probability" not in found
+    assert nearness.shape == (1, 2, 8, 8) and (nearness <= 0).all()
+    assert np.unravel_index(nearness[0, 0].argmax(), (8, 8)) == PLACES["red"]
+    assert nearness[0, 0].max() > nearness[0, 0].min() / 2  # much nearer than the grey ones
 
 
 def test_released_scaling_is_a_choice(run):
@@ -246,6 +254,29 @@ def test_sentences_that_cannot_be_are_refused(run):
         run("two.png", "--sentence", "red " * 8)
     with pytest.raises(UserError, match="--sentence is empty"):
         run("two.png", "--sentence", "  ")
+    with pytest.raises(UserError, match="--skip_unknown is about the words of a --sentence"):
+        run("two.png", "--skip_unknown")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_picture_is_not_written_over(run, world, tmp_path, link):
+    picture = colour_model.save(tmp_path / "mine.png", draw(31, 42, {}))
+    media = picture
+    if link:  # the name that would be written leads to the picture
+        (tmp_path / "out").mkdir()
+        media = picture.rename(tmp_path / "mine.bmp")
+        (tmp_path / "out" / "mine.png").symlink_to(media)
+    before = media.read_bytes()
+    with pytest.raises(UserError, match=r"--out: .*mine.png is --media .* itself: give another"):
+        run(media, "--sentence", "red", out=tmp_path / "out" if link else tmp_path)
+    assert media.read_bytes() == before and not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_names_that_no_file_can_have_name_no_file(world, name):
+    view = open_view(world / "data", "caption", "shipped", "none")
+    with pytest.raises(UserError, match=r"is no file, and .* such as sub/0.png"):
+        find_media(name, None, view)
 
 
 def test_pictures_that_cannot_be_read_are_named(run, world, tmp_path):

@@ -9,12 +9,16 @@ import av
 import numpy as np
 import pytest
 
+from data_loader.clips import open_clip
 from data_loader.images import read_image
-from scripts.saliency.film import write_film
-from scripts.saliency.sheet import MARGIN
+from scripts.saliency import maps
+from scripts.saliency.sheet import BAR, GAP, LINE, MARGIN, SMALL, TICKS
+from scripts.saliency.strip import BAND, TRACK
 from tests import colour_model
 from tests.colour_model import cell_box, draw, first_line, heat
 from utils.errors import UserError
+from utils.film import write_film
+from utils.overlay import colour_table
 
 PLACES = {"red": (1, 6), "green": (6, 2)}
 # Frames at uneven times: red, which stays for long, then green.
@@ -83,8 +87,51 @@ def test_the_film_keeps_the_clip_s_time_and_places(run, clip):
         x0, y0, x1, y1 = CLIP_BOXES[word]
         y, x = np.unravel_index(values.argmax(), values.shape)
         assert x0 <= x <= x1 and y0 <= y <= y1, (number, word)
-    strip = read_image(out / "clip-strip.png")
-    assert strip.shape[1] > 960
+
+
+def test_the_strip_has_each_word_s_value_at_each_time(run, clip):
+    out = run(clip, "--sentence", "red green", "--colours", "viridis")
+    with np.load(out / "clip.npz") as found:
+        values = found["frame_log_probability"]
+    least, most = values.min(0), values.max(0)
+    shades = np.rint((values - least) / (most - least) * 255).astype(int)
+    drawn = read_image(out / "clip-strip.png")
+    height, width = drawn.shape[:2]
+    left = width - (TRACK + GAP + BAR + TICKS + MARGIN)
+    bands = height - MARGIN - round(2 * SMALL * LINE) - 2 * BAND
+    length = SECONDS[-1] + 0.1
+    for frame, (start, end) in enumerate(zip(SECONDS, [*SECONDS[1:], length], strict=True)):
+        x = left + int((start + end) / 2 / length * TRACK)
+        for word in range(2):
+            pixel = drawn[bands + BAND * word + BAND - 6, x]  # below the mark of the peak
+            wanted = colour_table("viridis")[shades[frame, word]]
+            np.testing.assert_allclose(pixel, wanted.astype(int), atol=2)
+    assert (np.diff(shades[5:7], axis=0) * [-1, 1] > 30).all()  # where red ends and green begins
+
+
+@pytest.mark.parametrize("sentence", [("--sentence", "red green"), ()])
+def test_a_film_that_would_be_too_large_is_refused_before_the_work(
+    run, clip, monkeypatch, sentence
+):
+    monkeypatch.setattr("utils.film.MOST_SIDE", 100)
+    monkeypatch.setattr("scripts.saliency.maps.measure_cells", None)
+    if sentence:  # its words are known before the clip is decoded
+        monkeypatch.setattr("scripts.saliency.maps.encode_clip", None)
+    with pytest.raises(UserError, match=r"at most 100 pixels .*: give a smaller --panel"):
+        run(clip, *sentence)
+
+
+def test_a_clip_of_too_many_frames_is_refused_before_it_is_decoded(clip, world, monkeypatch):
+    monkeypatch.setattr(maps, "MOST_FRAMES", 9)
+    with pytest.raises(UserError, match="more than 9 frames: cut it into parts"):
+        maps.encode_clip(None, open_clip(world / clip))
+
+
+def test_a_clip_is_not_written_over(clip, world):
+    before = (world / clip).read_bytes()
+    with pytest.raises(UserError, match=r"clip.mp4 is --media .*clip.mp4 itself"):
+        colour_model.run_saliency(world, clip, world, ("video",), "--panel", 96)
+    assert (world / clip).read_bytes() == before
 
 
 def test_a_clip_s_page_plays_the_clip(run, clip):

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from scripts.saliency import sheet as sheets
-from scripts.saliency.film import write_film
 from scripts.saliency.sheet import Row, Sheet, Texts, choose_columns, fit, scale_window
 from scripts.saliency.strip import draw_strip, frame_at, thumbnail_count, ticks
 from tests.photos import photo
-from utils.errors import UserError
 from utils.overlay import colour_table
 
 TEXTS = Texts("a red ball and a long title", "which model, what the colours mean")
@@ -110,54 +108,3 @@ def test_the_time_axis_has_round_numbers(length):
 def test_thumbnails_fit_beside_one_another():
     assert thumbnail_count(84, 9000) == 1
     assert thumbnail_count(300, 400) == 8
-
-
-# ---------------------------------------------------------------------- films
-
-
-def read_film(path):
-    import av
-
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        frames = [(float(f.time), f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
-        return stream, frames, float(stream.duration * stream.time_base)
-
-
-def test_frames_keep_their_times(tmp_path):
-    rng = np.random.default_rng(3)
-    seconds = np.concatenate([[0], np.cumsum(rng.uniform(0.01, 0.3, 16))])
-    levels = rng.permutation(np.arange(17) * 14 + 10)
-    frames = [np.full([34, 62, 3], level, np.uint8) for level in levels]
-    count = write_film(tmp_path / "a.mp4", zip(seconds, frames, strict=True), 8, 0.5)
-    stream, found, duration = read_film(tmp_path / "a.mp4")
-    assert count == len(found) == 17
-    np.testing.assert_allclose([time for time, _ in found], seconds, atol=1e-4)
-    assert duration == pytest.approx(seconds[-1] + 0.5, abs=1e-3)
-    assert [round(float(pixels.mean())) for _, pixels in found] == pytest.approx(levels, abs=3)
-    assert stream.codec_context.pix_fmt == "yuv420p" and stream.codec_context.name == "h264"
-
-
-def test_colours_and_places_survive(tmp_path):
-    picture = np.full([48, 80, 3], 128, np.uint8)
-    picture[:16, :40], picture[32:, 40:] = (220, 30, 40), (30, 60, 220)
-    write_film(tmp_path / "a.mp4", [(0, picture)] * 2, 25, 0.04)
-    _, found, _ = read_film(tmp_path / "a.mp4")
-    for y, x in [(7, 20), (40, 60), (24, 40)]:
-        assert np.abs(found[-1][1][y, x].astype(int) - picture[y, x]).max() < 12
-    assert len({time for time, _ in found}) == 2  # two frames of one time are two frames
-
-
-def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path):
-    frames = [(0.0, np.zeros([8, 8, 3], np.uint8))]
-    with pytest.raises(UserError, match="cannot write"):
-        write_film(tmp_path / "gone" / "a.mp4", frames, 25, 0.04)
-
-    def broken():
-        for number in range(90):  # so many that some are written before
-            yield number / 25, np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
-        raise UserError("the clip breaks off")
-
-    with pytest.raises(UserError, match="breaks off"):
-        write_film(tmp_path / "a.mp4", broken(), 25, 0.04)
-    assert not list(tmp_path.iterdir())

@@ -15,6 +15,7 @@ from utils.files import temporary_beside
 CLOCK = 90_000  # ticks per second, MPEG's
 # Without frames that wait for later ones, the last packet is the last frame and keeps its duration.
 QUALITY = {"crf": "18", "preset": "veryfast", "bf": "0"}
+MOST_SIDE = 16_384  # pixels; x264 takes no more
 BT709 = 1  # in FFmpeg's lists of colour spaces, primaries and transfers
 LIMITED = 1  # 16 to 235, what players expect
 
@@ -35,17 +36,32 @@ def write_film(
         How many frames it has.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or the frames are too large.
     """
+    import av
+
     temporary = temporary_beside(path)
     try:
         count = _encode(temporary, frames, rate, last_seconds)
         temporary.replace(path)
         return count
-    except OSError as error:
+    except (OSError, av.FFmpegError) as error:  # of FFmpeg's kinds only some are OSErrors
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_size(height: int, width: int, remedy: str = "make them smaller") -> None:
+    """Refuses frames that H.264's encoder does not take.
+
+    Raises:
+        UserError: ends with the remedy.
+    """
+    if max(height, width) > MOST_SIDE:
+        raise UserError(
+            f"frames of a film have at most {MOST_SIDE:,} pixels on a side, these would have "
+            f"{width:,} x {height:,}: {remedy}"
+        )
 
 
 def _encode(
@@ -69,6 +85,7 @@ def _encode(
 
 
 def _add_stream(container, shape: tuple[int, ...], rate: Fraction, clock: Fraction):
+    check_size(*shape[:2])
     stream = container.add_stream("libx264", rate=rate, options=QUALITY)
     stream.height, stream.width = shape[:2]
     stream.pix_fmt = "yuv420p"
