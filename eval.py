@@ -94,10 +94,10 @@ def force(
     options: EvalConfig, config: Config, run_dir: Path, windows: Windows, rows: np.ndarray
 ) -> tuple[Any, str, int]:
     """Predicts every character of the windows; sums by window, what is predicted, and the step."""
+    strategy = make_strategy(options.num_gpus, options.virtual_towers)  # silences TensorFlow first
     from model.evaluation import teacher_forced_posts, unit_of
     from model.saving import load_captioner
 
-    strategy = make_strategy(options.num_gpus, options.virtual_towers)
     with strategy.scope():
         captioner, found = load_captioner(
             config.model, run_dir, options.checkpoint, config.train.precision
@@ -177,10 +177,10 @@ def run_model(
     Returns:
         Rows of predictions, and numbers by name.
     """
+    strategy = make_strategy(options.num_gpus, options.virtual_towers)  # silences TensorFlow first
     from model.evaluation import decode_subset, teacher_forced_posts
     from model.saving import load_captioner
 
-    strategy = make_strategy(options.num_gpus, options.virtual_towers)
     with strategy.scope():
         captioner, found = load_captioner(
             config.model, run_dir, options.checkpoint, config.train.precision

@@ -39,6 +39,7 @@ EXTRACTORS = {
     "cells8": "patches",
 }
 WITHOUT_WEIGHTS = ("pixels", "patches")
+RANDOM = "_random"  # behind the extractor's name: its network has never learnt to see
 
 
 def read_image_names(root: str | Path) -> list[str]:
@@ -87,7 +88,7 @@ def features_folder(root: str | Path) -> Path:
 def extract_command(root: str | Path, layer: str, extractor: str | None = None) -> str:
     """The command that makes the features of a layer, by the given extractor or a likely one."""
     extractor = extractor or EXTRACTORS.get(layer, "resnet101")
-    bare = extractor.removesuffix("_random")
+    bare = extractor.removesuffix(RANDOM)
     weights = " --weights random" if extractor != bare else " --weights {PATH,random}"
     if bare in WITHOUT_WEIGHTS:
         weights = ""
@@ -113,9 +114,11 @@ def find_features(root: str | Path, layer: str, extractor: str | None = None) ->
             f"{folder} has {layer} features of several extractors: choose by --extractor ({names})"
         )
     others = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
+    advice = f"make them with {extract_command(root, layer, extractor)}"
+    if extractor and (folder / f"{extractor}{RANDOM}-{layer}.json").exists():
+        advice = f"give --extractor {extractor}{RANDOM} for those of the untrained network"
     raise UserError(
-        f"no features {extractor or 'EXTRACTOR'}-{layer} in {folder} (there: {others}); "
-        f"make them with {extract_command(root, layer, extractor)}"
+        f"no features {extractor or 'EXTRACTOR'}-{layer} in {folder} (there: {others}); {advice}"
     )
 
 

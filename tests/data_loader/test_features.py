@@ -20,6 +20,7 @@ from data_loader.features import (
     FAILED,
     NOT_DONE,
     FeatureStore,
+    find_features,
     open_features,
     read_image_names,
 )
@@ -319,3 +320,12 @@ def test_a_kill_loses_unfinished_rows_and_nothing_else(root):
         assert {f"{row}.jpg" for row in failed} <= store.failed.keys()
     assert len(done) > 0  # the test did exercise something
     assert json.loads(store.path.with_suffix(".json").read_text())["rows"] == rows
+
+
+def test_features_of_the_untrained_network_are_pointed_at(tmp_path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "resnet152_random-pool5.json").write_text("{}")
+    with pytest.raises(UserError, match=r"give --extractor resnet152_random for"):
+        find_features(tmp_path, "pool5", "resnet152")
+    with pytest.raises(UserError, match=r"make them with python -m scripts\.extract_features"):
+        find_features(tmp_path, "res5c", "resnet152")
