@@ -5,9 +5,17 @@ teacher forcing is its first caption, its references are all of them.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from data_loader.posts import BadRecord, Problems, RawPost, clean_text, image_name
+from data_loader.posts import (
+    BadRecord,
+    Problems,
+    RawPost,
+    clean_text,
+    image_name,
+    unreadable,
+)
 
 CHUNK_IMAGES = 500
 
@@ -92,3 +100,18 @@ def _posts(image: Image, texts: list[str], user: str, noun: str) -> list[RawPost
         post._replace(post=f"{image.id}#{number}", texts=(text,))
         for number, text in enumerate(texts)
     ]
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines with something on them, numbered from 1; what is not UTF-8 is replaced.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, line.rstrip("\r")

@@ -9,8 +9,8 @@ others.) Pictures are looked for in `flickr30k-images` inside `--input`.
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_loader.posts import Problems, RawPost, unreadable
-from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_images
+from data_loader.posts import Problems, RawPost
+from data_loader.sources.caption_sets import Chunk, Image, cut_images, numbered_lines, parse_images
 from utils.errors import UserError
 
 TOKENS = "results_20130124.token"
@@ -58,7 +58,8 @@ def _subsets(lists: dict[str, Path], problems: Problems) -> dict[str, str]:
     """The subset of each image; an image of two lists goes to test rather than to training."""
     subsets: dict[str, str] = {}
     for subset, path in lists.items():
-        for number, name in _lines(path):
+        for number, line in numbered_lines(path):
+            name = line.strip()
             if name in subsets:
                 problems.add("image in two places of the lists", f"{path.name}, line {number}")
             subsets.setdefault(name, subset)
@@ -68,8 +69,8 @@ def _subsets(lists: dict[str, Path], problems: Problems) -> dict[str, str]:
 def _captions(path: Path, problems: Problems) -> dict[str, list[str]]:
     """The captions of each image by their numbers; a line of another form is counted."""
     numbered: dict[str, dict[str, str]] = {}
-    for number, line in _lines(path):
-        label, tab, caption = line.partition("\t")
+    for number, line in numbered_lines(path):
+        label, tab, caption = line.strip().partition("\t")
         name, sign, which = label.rpartition("#")
         if not (tab and sign and name and which.isdecimal()):
             problems.add("line is not IMAGE#NUMBER, a tab, a caption", f"line {number}")
@@ -78,14 +79,3 @@ def _captions(path: Path, problems: Problems) -> dict[str, list[str]]:
         else:
             numbered[name][which] = caption
     return {name: [mine[n] for n in sorted(mine, key=int)] for name, mine in numbered.items()}
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines with something on them, numbered from 1; what is not UTF-8 is replaced."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise unreadable(path, error) from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.strip()

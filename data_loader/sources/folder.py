@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_loader.posts import BadRecord, Problems, RawPost, image_name, unreadable
-from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_images
+from data_loader.posts import BadRecord, Problems, RawPost, image_name
+from data_loader.sources.caption_sets import Chunk, Image, cut_images, numbered_lines, parse_images
 from data_loader.sources.record_lists import ORDER, SUBSETS
 from data_loader.splits import plan_sizes, split_by_posts
 from utils.errors import UserError
@@ -77,7 +77,7 @@ def parse(chunk: Chunk, task: str) -> tuple[list[RawPost], Problems]:
 
 def _lines_of_table(path: Path, problems: Problems) -> Iterator[tuple[str, Line]]:
     """Place and content of each line; a first line that names the columns is none."""
-    for number, text in _texts(path):
+    for number, text in numbered_lines(path):
         cells = [cell.strip() for cell in text.split("\t")]
         if number == 1 and [cell.lower() for cell in cells[:2]] == ["file", "caption"]:
             continue
@@ -88,7 +88,7 @@ def _lines_of_table(path: Path, problems: Problems) -> Iterator[tuple[str, Line]
 
 
 def _lines_of_objects(path: Path, problems: Problems) -> Iterator[tuple[str, Line]]:
-    for number, text in _texts(path):
+    for number, text in numbered_lines(path):
         try:
             record = json.loads(text)
             line = Line(record["file"], record["caption"], record.get("split") or "")
@@ -156,14 +156,3 @@ def _check_subsets(source: Path, subsets: dict[str, str]) -> None:
                 f"{source} says {needed} of no file: say train, val or test in its third column "
                 f"({LINES}: as split), or give --split posts"
             )
-
-
-def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines with something on them, numbered from 1; what is not UTF-8 is replaced."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise unreadable(path, error) from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.rstrip("\r")
