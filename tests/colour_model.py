@@ -22,11 +22,11 @@ from model.build import build_captioner
 from model.configs import SaliencyConfig
 from model.encoders import Recipe, describe
 from scripts.saliency import __main__ as saliency
-from scripts.saliency.sheet import MARGIN
 from utils import checkpoint
 from utils.files import sha256
 from utils.overlay import colour_table
 from utils.run_folder import RunFolder
+from utils.sheet import MARGIN
 
 COLOURS = {"red": (255, 128, 128), "green": (128, 255, 128), "blue": (128, 128, 255)}
 WORDS = [*COLOURS, "ball", "seagull"]

@@ -9,11 +9,11 @@ from PIL import Image
 
 from scripts.saliency.maps import Maps
 from scripts.saliency.options import Options
-from scripts.saliency.sheet import SMALLER, Row, Sheet, Texts, fit, resize, scale_window
 from scripts.saliency.strip import draw_strip, frame_at, thumbnail_count
 from utils.errors import UserError
 from utils.film import check_size, write_film
 from utils.overlay import Painter, seen
+from utils.sheet import SMALLER, Row, Sheet, Texts, fit, resize, scale_window
 
 if TYPE_CHECKING:
     from data_loader.clips import Clip

@@ -11,9 +11,9 @@ import numpy as np
 
 from data_loader.vocabulary import PAD
 from scripts.saliency.options import Options, Scale
-from scripts.saliency.sheet import check_film
 from scripts.saliency.trained import Loaded, OneBatch, Trained, own_caption, words_of_sentence
 from utils.errors import UserError
+from utils.sheet import check_film
 
 if TYPE_CHECKING:
     from data_loader.clips import Clip

@@ -15,13 +15,13 @@ from PIL import Image
 from scripts.saliency.drawing import end_of, texts
 from scripts.saliency.maps import Maps
 from scripts.saliency.options import Options
-from scripts.saliency.sheet import even, fit, resize
 from utils.emoji_pattern import draw_as_pictures
 from utils.errors import UserError
 from utils.figures import page
 from utils.files import write_text
 from utils.film import write_film
 from utils.overlay import OPACITY, SHADES, colour_table
+from utils.sheet import even, fit, resize
 
 if TYPE_CHECKING:
     from data_loader.clips import Clip

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from scripts.saliency.sheet import (
+from utils.labels import shorten, text_width, wrap, write
+from utils.overlay import Colours, paint
+from utils.sheet import (
     BAR,
     GAP,
     INK,
@@ -22,8 +24,6 @@ from scripts.saliency.sheet import (
     resize,
     write_lines,
 )
-from utils.labels import shorten, text_width, wrap, write
-from utils.overlay import Colours, paint
 
 TRACK = 960  # pixels across, of the whole clip
 BAND = 26  # pixels down, of a word

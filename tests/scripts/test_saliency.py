@@ -15,12 +15,12 @@ from model.configs import AttendTellConfig, SaliencyConfig
 from model.preprocessing import RESNET
 from scripts.saliency import trained
 from scripts.saliency.media import find_media
-from scripts.saliency.sheet import MARGIN, fit
 from tests import colour_model
 from tests.colour_model import cell_box, draw, first_line, heat
 from utils import chromium
 from utils.errors import UserError
 from utils.run_folder import RunFolder
+from utils.sheet import MARGIN, fit
 
 HEIGHT, WIDTH, PANEL = 70, 93, 186
 WINDOW = (11.0, 0.0, 70.0, 70.0)  # the middle square, which `patches` sees

@@ -12,13 +12,13 @@ import pytest
 from data_loader.clips import open_clip
 from data_loader.images import read_image
 from scripts.saliency import maps
-from scripts.saliency.sheet import BAR, GAP, LINE, MARGIN, SMALL, TICKS
 from scripts.saliency.strip import BAND, TRACK
 from tests import colour_model
 from tests.colour_model import cell_box, draw, first_line, heat
 from utils.errors import UserError
 from utils.film import write_film
 from utils.overlay import colour_table
+from utils.sheet import BAR, GAP, LINE, MARGIN, SMALL, TICKS
 
 PLACES = {"red": (1, 6), "green": (6, 2)}
 # Frames at uneven times: red, which stays for long, then green.

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scripts.saliency import sheet as sheets
-from scripts.saliency.sheet import Row, Sheet, Texts, choose_columns, fit, scale_window
 from scripts.saliency.strip import draw_strip, frame_at, thumbnail_count, ticks
 from tests.photos import photo
+from utils import sheet as sheets
 from utils.overlay import colour_table
+from utils.sheet import Row, Sheet, Texts, choose_columns, fit, scale_window
 
 TEXTS = Texts("a red ball and a long title", "which model, what the colours mean")
 
