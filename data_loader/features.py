@@ -30,16 +30,24 @@ FEATURE_DTYPE = np.dtype("<f2")
 TENSOR_ALIGNMENT = 64  # bytes
 # Of a file's description, what says nothing about the meaning of a number.
 NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
-# Whose layers these are; any other may be ResNet-101's.
-EXTRACTORS = {
-    "mixed10": "inception_v3",
-    "pool3": "inception_v3",
-    "frames26": "inception_v3-video",
-    "rgb227": "pixels",
-    "cells8": "patches",
+_RESNET, _INCEPTION = ("pool5", "res5c", "res4"), ("mixed10", "pool3")
+# The networks of `model.networks`, which this module does without, and their layers.
+LAYERS = {
+    "resnet101": _RESNET,
+    "resnet152": _RESNET,
+    "resnet101-slim": _RESNET,
+    "resnext101_32x8d": _RESNET,
+    "inception_v3": _INCEPTION,
+    "inception_v3-crop": _INCEPTION,
+    "inception_v3-crop-aspect": _INCEPTION,
+    "inception_v3-video": ("frames26", *_INCEPTION),
+    "inception_v3-video-aspect": ("frames26", *_INCEPTION),
+    "pixels": ("rgb227",),
+    "patches": ("cells8", "frames26"),
 }
 WITHOUT_WEIGHTS = ("pixels", "patches")
-RANDOM = "_random"  # behind the extractor's name: its network has never learnt to see
+# Behind the extractor's name: its network has never learnt to see; it sees pictures mirrored.
+RANDOM, FLIPPED = "_random", "-flipped"
 
 
 def read_image_names(root: str | Path) -> list[str]:
@@ -85,16 +93,25 @@ def features_folder(root: str | Path) -> Path:
     return Path(root) / "features"
 
 
-def extract_command(root: str | Path, layer: str, extractor: str | None = None) -> str:
-    """The command that makes the features of a layer, by the given extractor or a likely one."""
-    extractor = extractor or EXTRACTORS.get(layer, "resnet101")
-    bare = extractor.removesuffix(RANDOM)
-    weights = " --weights random" if extractor != bare else " --weights {PATH,random}"
+def extraction_advice(root: str | Path, layer: str, extractor: str | None = None) -> str:
+    """How to make the features of a layer, by the given extractor or a likely one, in words."""
+    having = [name for name, layers in LAYERS.items() if layer in layers]
+    if not having:
+        return f"scripts.extract_features makes no {layer}"
+    extractor = extractor or having[0]
+    bare = extractor.removesuffix(RANDOM).removesuffix(FLIPPED)
+    if bare not in having:
+        known = f"{bare} has {', '.join(LAYERS[bare])}" if bare in LAYERS else f"not of {bare}"
+        return (
+            f"scripts.extract_features makes {layer} of --extractor {', '.join(having)} ({known})"
+        )
+    weights = " --weights random" if extractor.endswith(RANDOM) else " --weights {PATH,random}"
     if bare in WITHOUT_WEIGHTS:
         weights = ""
+    flip = " --random_flip" if FLIPPED in extractor else ""
     return (
-        f"python -m scripts.extract_features --data_dir {root} --images DIR --extractor {bare} "
-        f"--layer {layer}{weights}"
+        f"make them with python -m scripts.extract_features --data_dir {root} --images DIR "
+        f"--extractor {bare} --layer {layer}{flip}{weights}"
     )
 
 
@@ -114,7 +131,7 @@ def find_features(root: str | Path, layer: str, extractor: str | None = None) ->
             f"{folder} has {layer} features of several extractors: choose by --extractor ({names})"
         )
     others = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
-    advice = f"make them with {extract_command(root, layer, extractor)}"
+    advice = extraction_advice(root, layer, extractor)
     if extractor and (folder / f"{extractor}{RANDOM}-{layer}.json").exists():
         advice = f"give --extractor {extractor}{RANDOM} for those of the untrained network"
     raise UserError(
@@ -234,8 +251,8 @@ class FeatureStore:
         usable = self.usable(image_rows)
         if not usable.all():
             raise UserError(
-                f"{self.path} has no features for image row {image_rows[~usable][0]}; finish with "
-                + extract_command(self.path.parent.parent, self.layer, self.extractor)
+                f"{self.path} has no features for image row {image_rows[~usable][0]}; "
+                + extraction_advice(self.path.parent.parent, self.layer, self.extractor)
             )
         new = np.flatnonzero(~self._verified[image_rows])
         self._read_ahead(image_rows[new] if self._stays else image_rows)

@@ -3,6 +3,7 @@
 A table without TensorFlow, for command lines; `model.encoders` builds the networks.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -38,6 +39,7 @@ ASPECT_SUFFIX = "-aspect"  # the whole picture, undistorted
 FRAMES = 26  # of a clip, as caption-guided saliency trains on
 RANDOM = "random"  # instead of a weight file
 RANDOM_SUFFIX = "_random"
+FLIPPED_SUFFIX = "-flipped"  # pictures mirrored at random, as the Korean system tests with
 
 
 class Layer(NamedTuple):
@@ -141,18 +143,27 @@ NETWORKS: dict[str, Network] = {
 
 
 def find_network(extractor: str) -> Network:
-    """The network behind features: of `resnet101_random` it is that of `resnet101`.
+    """The network behind features: of `resnet101-flipped_random` it is that of `resnet101`.
 
     Raises:
         UserError: the features are not of this project's networks.
     """
-    network = NETWORKS.get(extractor.removesuffix(RANDOM_SUFFIX))
+    network = NETWORKS.get(bare_name(extractor))
     if network is None:
         raise UserError(
             f"{extractor} features were not made by one of this project's networks, so no new "
             f"picture can be encoded like them; name features of {', '.join(NETWORKS)}"
         )
     return network
+
+
+def bare_name(extractor: str) -> str:
+    """The network's name alone.
+
+    >>> bare_name("inception_v3-crop-flipped_random"), bare_name("resnet101")
+    ('inception_v3-crop', 'resnet101')
+    """
+    return extractor.removesuffix(RANDOM_SUFFIX).removesuffix(FLIPPED_SUFFIX)
 
 
 def find_layer(extractor: str, layer: str) -> Layer:
@@ -183,3 +194,16 @@ def keep_aspect(extractor: str) -> str:
 def is_random(extractor: str) -> bool:
     """Whether the network has never learnt to see."""
     return extractor.endswith(RANDOM_SUFFIX)
+
+
+def is_flipped(extractor: str) -> bool:
+    """Whether half of the pictures were mirrored before the network saw them."""
+    return extractor.removesuffix(RANDOM_SUFFIX).endswith(FLIPPED_SUFFIX)
+
+
+def is_mirrored(extractor: str, image: str) -> bool:
+    """Whether a picture was mirrored, left to right, before the network saw it.
+
+    A hash of its name decides: a coin for each picture, and the same one in every run.
+    """
+    return is_flipped(extractor) and hashlib.sha256(image.encode()).digest()[0] % 2 == 1

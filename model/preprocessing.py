@@ -115,7 +115,7 @@ SLIM = Preprocessing(
     lambda pixels: pixels - np.float32(MEAN_RGB_SLIM),
 )
 # The Korean captioner sees the whole of the shorter side, not 7/8 of it. Its random flip, in
-# testing too, is left out: the same picture has the same features.
+# testing too, is an extractor of its own (`model.networks.is_mirrored`).
 TORCH = Preprocessing(
     "shorter side 224, bilinear with antialiasing; centre crop 224; RGB / 255, minus mean, by std",
     Resize(CROP, CROP),

@@ -32,8 +32,15 @@ from data_loader.clips import open_clip
 from data_loader.feature_writer import FeatureWriter, file_lock
 from data_loader.features import DONE, FAILED, features_folder, read_image_names
 from data_loader.images import ImageError, MediaError, read_image
-from model.networks import NETWORKS, RANDOM, Extractor, find_layer, find_network, keep_aspect
-from model.preprocessing import Preprocessing
+from model.networks import (
+    NETWORKS,
+    RANDOM,
+    Extractor,
+    find_layer,
+    find_network,
+    is_mirrored,
+    keep_aspect,
+)
 from utils.command_line import parse
 from utils.devices import quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -71,6 +78,9 @@ class Options:
     keep_aspect: bool = False
     """inception_v3-crop, inception_v3-video: the whole picture, undistorted, with grey around it,
     instead of its centre, or of frames squeezed to 4:3. The extractor is called NAME-aspect."""
+    random_flip: bool = False
+    """Mirror about half of the pictures, as the released Korean system does in training and tests:
+    by a hash of the name, so that runs repeat. The extractor is called NAME-flipped."""
     weights: str | None = None
     """The network's weight file (scripts/download_pretrained_*.sh bring them), or `random`: an
     untrained network, calibrated on a sample of the images, named resnet101_random, say."""
@@ -149,7 +159,9 @@ def _recipe(options: Options) -> "Recipe":
     quiet_tensorflow()
     from model.encoders import Recipe
 
-    recipe = Recipe(layer, options.weights, options.extractor, options.precision)
+    recipe = Recipe(
+        layer, options.weights, options.extractor, options.precision, options.random_flip
+    )
     recipe.check()
     return recipe
 
@@ -201,24 +213,24 @@ def _calibrate_once(options: Options, recipe: "Recipe", names: list[str]) -> Non
             return
         print("calibrating the random network on a sample of the images", flush=True)
         frames = find_layer(options.extractor, recipe.layer).frames
-        sample = dict(_read_sample(options, frames, names, encoders.CALIBRATION_IMAGES))
+        size = encoders.CALIBRATION_IMAGES
+        sample = dict(_read_sample(options, recipe.name, frames, names, size))
         if not sample:
             raise UserError(f"no image of {options.images} could be read (the first: {names[0]})")
         encoders.calibrate(recipe, np.stack(list(sample.values())), list(sample), path)
 
 
 def _read_sample(
-    options: Options, frames: int, names: list[str], size: int
+    options: Options, extractor: str, frames: int, names: list[str], size: int
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yields up to `size` readable images, spread over the rows: name and network input.
 
     Of a clip it is one in the middle of its frames.
     """
-    preprocessing = find_network(options.extractor).preprocessing
     stride = max(1, len(names) // size)
     spread = [name for start in range(stride) for name in names[start::stride]]
     for name in spread:
-        prepared = prepare(options.images, name, preprocessing, frames)
+        prepared = prepare(options.images, name, extractor, frames)
         if not isinstance(prepared, MediaError):
             yield name, prepared[frames // 2] if frames else prepared
             size -= 1
@@ -251,7 +263,9 @@ def extract(
     jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
     ahead = 2 * max(encoder.at_once, jobs)
     prepared = read_ahead(
-        lambda row: prepare(options.images, names[row], encoder.preprocessing, encoder.frames),
+        lambda row: prepare(
+            options.images, names[row], encoder.description["extractor"], encoder.frames
+        ),
         rows,
         jobs,
         ahead,
@@ -281,24 +295,26 @@ def _write_batch(
         batch.clear()
 
 
-def prepare(
-    folder: Path, name: str, preprocessing: Preprocessing, frames: int = 0
-) -> np.ndarray | MediaError:
+def prepare(folder: Path, name: str, extractor: str, frames: int = 0) -> np.ndarray | MediaError:
     """Makes the network's input, or says why there is none.
 
     Args:
         folder, name: the file.
-        preprocessing: of a picture.
+        extractor: whose input; one of flipped pictures mirrors some.
         frames: how many a clip gives; 0 for a picture.
 
     Returns:
         [S, S, 3] float32, of a clip [frames, S, S, 3].
     """
+    preprocessing = find_network(extractor).preprocessing
     try:
         path = _inside(folder, name)
-        if frames:
-            return open_clip(path).sample(frames, preprocessing)
-        return preprocessing(read_image(path))
+        seen = (
+            open_clip(path).sample(frames, preprocessing)
+            if frames
+            else preprocessing(read_image(path))
+        )
+        return seen[..., ::-1, :] if is_mirrored(extractor, name) else seen
     except MediaError as error:
         return error
 

@@ -22,7 +22,16 @@ from model.encoders import (
     slim_resnet,
 )
 from model.narrowing import narrow
-from model.networks import RANDOM, RANDOM_SUFFIX, Extractor, find_layer, find_network
+from model.networks import (
+    FLIPPED_SUFFIX,
+    RANDOM,
+    RANDOM_SUFFIX,
+    Extractor,
+    bare_name,
+    find_layer,
+    find_network,
+    is_flipped,
+)
 from utils.errors import UserError
 from utils.files import sha256
 
@@ -55,12 +64,14 @@ class Recipe:
         weights: the path of a weight file, "random", or None for what has no weights.
         extractor: the network.
         precision: of its maps.
+        random_flip: whether pictures are mirrored by a hash of their names (`is_mirrored`).
     """
 
     layer: str
     weights: str | Path | None
     extractor: Extractor = "resnet101"
     precision: Precision = "float32"
+    random_flip: bool = False
 
     def check(self) -> None:
         """Refuses what the network does not have.
@@ -90,8 +101,9 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The extractor as its features are named: `resnet101` or `resnet101_random`."""
-        return self.extractor + (RANDOM_SUFFIX if self.is_random else "")
+        """The extractor as its features are named: `resnet101` or `resnet101-flipped_random`."""
+        flipped = FLIPPED_SUFFIX if self.random_flip else ""
+        return self.extractor + flipped + (RANDOM_SUFFIX if self.is_random else "")
 
     @property
     def calibration(self) -> str:
@@ -205,6 +217,8 @@ def describe(recipe: Recipe, folder: str | Path) -> dict:
     slots, dim, _, frames = find_layer(recipe.extractor, recipe.layer)
     shape = {"layer": recipe.layer, "slots": slots, "dim": dim}
     shape["preprocessing"] = find_network(recipe.extractor).preprocessing.description
+    if recipe.random_flip:
+        shape["preprocessing"] += "; mirrored where the sha256 of its name begins with an odd byte"
     if frames:
         shape["frames"] = f"{frames} of a clip, places round(linspace(0, n - 1, {frames}))"
     if recipe.precision != "float32":
@@ -239,6 +253,8 @@ def load_encoder(
 ) -> ImageEncoder:
     """Rebuilds the encoder that made some features, to encode a new picture by the same network.
 
+    It mirrors nothing: a new picture is seen as it is, whatever those of the features were.
+
     Args:
         metadata: what is stored beside the features (`FeatureStore.metadata`).
         folder: where the features lie (`FeatureStore.path.parent`).
@@ -266,8 +282,9 @@ def _recipe_of(metadata: dict, weights: str | Path | None) -> Recipe:
     used = metadata.get("encoder", {}).get("weights")
     if used not in (RANDOM, None):
         used = weights or metadata.get("made_with", {}).get("weights_path") or used
-    extractor = metadata["extractor"].removesuffix(RANDOM_SUFFIX)
-    return Recipe(metadata["layer"], used, extractor, metadata.get("precision", "float32"))
+    extractor, precision = metadata["extractor"], metadata.get("precision", "float32")
+    flipped = is_flipped(extractor)
+    return Recipe(metadata["layer"], used, bare_name(extractor), precision, flipped)
 
 
 def build_network(recipe: Recipe, folder: Path | None = None) -> keras.Model:

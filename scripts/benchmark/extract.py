@@ -14,7 +14,6 @@ from PIL import Image
 from data_loader.feature_writer import FeatureWriter
 from data_loader.features import features_folder
 from model.networks import RANDOM
-from model.preprocessing import RESNET
 from scripts import extract_features
 from scripts.benchmark.rates import in_turns, peak_memory_gb
 from utils.checks import check_range
@@ -123,7 +122,7 @@ def _make_encoder(folder: Path, names: list[str], options: Extract) -> "ImageEnc
     recipe = Recipe(options.layer, RANDOM, precision=options.precision)
     features, some = features_folder(folder), names[: options.batch_size]
     features.mkdir()
-    sample = [extract_features.prepare(folder, name, RESNET) for name in some]
+    sample = [extract_features.prepare(folder, name, recipe.extractor) for name in some]
     calibrate(recipe, np.stack(sample), some, features / recipe.calibration)
     network = build_network(recipe, features)
     encoder = ImageEncoder(network, describe(recipe, features), options.batch_size)

@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 
+from model.networks import is_mirrored
 from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line, plain, truth
 from scripts.gallery_figures.runs import Run, describe
 from utils import figures, heatmap
@@ -109,6 +110,8 @@ def _looks(row: Row, album: Album) -> str:
         return ""
     data = figures.data_uri(middle(pixels), 224)
     maps = _weights(row, "image").reshape(-1, side, side)
+    if is_mirrored(str(row.get("extractor")), row["image"]):
+        maps = maps[..., ::-1]
     views = [_look(word, one) for word, one in zip(row["words"], maps, strict=True)]
     return f'<div class="looks" style="--picture: url({data})">{"".join(views)}</div>'
 

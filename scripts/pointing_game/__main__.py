@@ -21,7 +21,7 @@ from data_loader.history import text_cutter
 from data_loader.posts import Problems
 from data_loader.trained import open_posts_of_run, open_view_of_run
 from model.configs import SaliencyConfig
-from model.networks import find_network
+from model.networks import find_network, is_flipped
 from scripts.pointing_game.game import (
     BROKEN,
     BROKEN_BOX,
@@ -101,6 +101,7 @@ def main() -> None:
     subset, extractor = options.subset or view.test_subset, config.data.extractor
     posts = open_posts_of_run(run, view, subset, config.model, extractor)
     check_cells(posts.features.slots, config)
+    check_sides(posts.features.extractor)
     pictures = choose_pictures(view, posts, options.entities, options.limit)
     captioner, step, make = load(run, config, options)
     window = find_network(posts.features.extractor).preprocessing.window
@@ -144,6 +145,15 @@ def check_cells(slots: int, config: Config) -> None:
         raise UserError(
             f"{config.preset} reads {config.model.image_layer} features, {slots} for each picture: "
             "expected a square of cells, such as those of mixed10 or res5c"
+        )
+
+
+def check_sides(extractor: str) -> None:
+    """Refuses cells that do not lie where the boxes are."""
+    if is_flipped(extractor):
+        raise UserError(
+            f"{extractor} features are of pictures mirrored at random, and the boxes are not: play "
+            "with features extracted without --random_flip"
         )
 
 

@@ -20,6 +20,7 @@ from data_loader.features import (
     FAILED,
     NOT_DONE,
     FeatureStore,
+    extraction_advice,
     find_features,
     open_features,
     read_image_names,
@@ -329,3 +330,27 @@ def test_features_of_the_untrained_network_are_pointed_at(tmp_path):
         find_features(tmp_path, "pool5", "resnet152")
     with pytest.raises(UserError, match=r"make them with python -m scripts\.extract_features"):
         find_features(tmp_path, "res5c", "resnet152")
+
+
+@pytest.mark.parametrize(
+    ("layer", "extractor", "words"),
+    [
+        ("res4", None, "--extractor resnet101 --layer res4 --weights {PATH,random}"),
+        ("frames26", None, "--extractor inception_v3-video --layer frames26 --weights"),
+        ("cells8", "patches", "--extractor patches --layer cells8"),
+        ("pool3", "inception_v3-crop-aspect", "--extractor inception_v3-crop-aspect --layer pool3"),
+        ("res4", "resnet152-flipped_random", "resnet152 --layer res4 --random_flip --weights rand"),
+        ("mixed10", "resnet101_random", "(resnet101 has pool5, res5c, res4)"),
+        (
+            "res4",
+            "inception_v3",
+            "makes res4 of --extractor resnet101, resnet152, resnet101-slim, ",
+        ),
+        ("pool5", "vgg", "(not of vgg)"),
+        ("conv1", "vgg", "makes no conv1"),
+    ],
+)
+def test_only_what_works_is_advised(layer, extractor, words):
+    advice = extraction_advice("data", layer, extractor)
+    assert words in advice
+    assert ("--data_dir data --images DIR" in advice) == ("--layer" in words)

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
+from data_loader import features
 from model.encoders import FAMILIES, ImageEncoder, Recipe, build_network, describe
-from model.networks import NETWORKS, find_layer, find_network, keep_aspect
+from model.networks import (
+    NETWORKS,
+    bare_name,
+    find_layer,
+    find_network,
+    is_mirrored,
+    keep_aspect,
+)
 from tests.photos import photo
 from utils.errors import UserError
 
@@ -48,6 +56,7 @@ def test_every_network_is_tested():
     }
     assert found == LAYERS
     assert WEIGHTS.keys() == FAMILIES.keys() == NETWORKS.keys()
+    assert {name: tuple(layers) for name, layers in LAYERS.items()} == features.LAYERS
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -137,7 +146,17 @@ def test_what_a_network_does_not_have_is_refused(recipe, words):
 def test_random_features_are_of_the_same_network():
     assert find_network("resnext101_32x8d_random") is NETWORKS["resnext101_32x8d"]
     assert find_layer("inception_v3_random", "mixed10").slots == 64
+    assert bare_name("resnet101-flipped_random") == bare_name("resnet101-flipped") == "resnet101"
     with pytest.raises(
         UserError, match=r"vgg features were not made by .* name features of resnet"
     ):
         find_network("vgg")
+
+
+def test_half_of_the_pictures_are_mirrored_the_same_ones_in_every_run():
+    names = [f"{number}.jpg" for number in range(1000)]
+    for extractor in ("resnet101-flipped", "inception_v3-crop-flipped_random"):
+        mirrored = [name for name in names if is_mirrored(extractor, name)]
+        assert 450 < len(mirrored) < 550
+        assert mirrored[:4] == ["0.jpg", "5.jpg", "10.jpg", "11.jpg"]
+    assert not any(is_mirrored("resnet101_random", name) for name in names)

@@ -14,6 +14,7 @@ from data_loader.features import open_features
 from model import encoders
 from model.encoders import ImageEncoder, load_encoder
 from model.narrowing import narrow
+from model.networks import is_mirrored
 from scripts import extract_features
 from scripts.extract_features import read_ahead
 from tests.shared_data import REPOSITORY
@@ -58,7 +59,8 @@ def extract(tmp_path, images, monkeypatch):
         arguments = {"--data_dir": tmp_path / root, "--images": images, "--batch_size": BATCH}
         arguments |= {"--weights": tmp_path / "weights.h5"}
         arguments |= dict(zip(flags[::2], flags[1::2], strict=True))
-        words = [str(word) for pair in arguments.items() if pair[1] is not None for word in pair]
+        given = [pair for pair in arguments.items() if pair[1] is not None]
+        words = [str(word) for pair in given for word in pair if word != ""]
         monkeypatch.setattr(sys, "argv", ["extract_features", *words])
         extract_features.main()
         return tmp_path / root
@@ -189,6 +191,26 @@ def test_features_of_another_precision_are_never_mixed(tmp_path, extract, whole)
     np.testing.assert_array_equal(encoder(pixels), store.gather(np.arange(2)))
     with pytest.raises(UserError, match=r"another precision \(bfloat16\) than .*\(float32\)"):
         extract("narrow")
+
+
+def test_pictures_are_mirrored_at_random_where_asked_for(tmp_path, extract, images):
+    readable = [name for name in NAMES if name not in UNREADABLE]
+    list_images(tmp_path / "root", readable)
+    extract("root")
+    extract("root", "--random_flip", "")
+    plain, flipped = (
+        open_features(tmp_path / "root", "pool5", name)
+        for name in ("resnet101", "resnet101-flipped")
+    )
+    assert "mirrored" in flipped.metadata["preprocessing"]
+    encoder = load_encoder(flipped.metadata, flipped.path.parent)
+    pixels = [extract_features.read_image(images / name) for name in readable]
+    np.testing.assert_array_equal(encoder(pixels), plain.gather(np.arange(10)))  # as they are
+    inputs = np.stack([encoder.preprocessing(image) for image in pixels])
+    sides = [is_mirrored("resnet101-flipped", name) for name in readable]
+    inputs[sides] = inputs[sides][:, :, ::-1]
+    assert 0 < sum(sides) < 10
+    np.testing.assert_array_equal(encoder.encode(inputs), flipped.gather(np.arange(10)))
 
 
 def test_a_lost_calibration_is_not_replaced_by_another(tmp_path, extract, monkeypatch):

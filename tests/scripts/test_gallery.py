@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.networks import is_mirrored
 from scripts import gallery
 from scripts.gallery_figures import attention, captions, hashtags, images
 from scripts.gallery_figures.parts import Album, draw
@@ -180,6 +181,27 @@ def test_image_cells_are_drawn_once_per_word(runs, tmp_path):
     body = attention.figure([run], Album(tmp_path / "pictures"), 1, 0, ()).body
     assert body.count('class="look"') == 4 and "<table" not in body
     assert body.count("url(data:image/jpeg") == 1
+
+
+def test_cells_of_a_mirrored_picture_are_turned_back(runs, tmp_path):
+    weights = np.zeros([4, 9])
+    weights[:, 3] = 1  # the left end of the second row
+    names = ["cell"] * 9
+    said = {"slots": {"image": names}, "attention": {"image": weights.tolist()}}
+    bodies = {}
+    for extractor in ("resnet101", "resnet101-flipped"):
+        (run,) = load_runs(runs[:1], [])
+        run.attention[:] = [looked(0, **said, extractor=extractor)]
+        bodies[extractor] = attention.figure([run], Album(tmp_path / "pictures"), 1, 0, ()).body
+    turned = np.roll(weights, 2, 1).tolist()
+    assert is_mirrored("resnet101-flipped", run.attention[0]["image"])
+    run.attention[:] = [looked(0, **said | {"attention": {"image": turned}}, extractor="resnet101")]
+    plain = attention.figure([run], Album(tmp_path / "pictures"), 1, 0, ()).body
+    assert veils(bodies["resnet101-flipped"]) == veils(plain) != veils(bodies["resnet101"])
+
+
+def veils(body):
+    return re.findall(r'<div class="look">.*?</bdi></div>', body)
 
 
 def test_nobody_to_read_is_no_table(runs, tmp_path):

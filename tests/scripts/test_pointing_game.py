@@ -109,6 +109,12 @@ def play(root, run, *more, **settings):
     return json.loads((out / "pointing_game.json").read_text())
 
 
+def test_mirrored_cells_are_refused():
+    pointing_game.check_sides(f"{EXTRACTOR}_random")
+    with pytest.raises(UserError, match=f"{EXTRACTOR}-flipped_random features are .*mirrored"):
+        pointing_game.check_sides(f"{EXTRACTOR}-flipped_random")
+
+
 SIZES = {"hidden_dim": 40, "word_dim": 12, "word_slots": 6}
 
 
