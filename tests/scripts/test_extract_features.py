@@ -17,6 +17,7 @@ from model.narrowing import narrow
 from model.networks import is_mirrored
 from scripts import extract_features
 from scripts.extract_features import read_ahead
+from tests.photos import photo
 from tests.shared_data import REPOSITORY
 from utils.errors import UserError
 
@@ -195,6 +196,8 @@ def test_features_of_another_precision_are_never_mixed(tmp_path, extract, whole)
 
 def test_pictures_are_mirrored_at_random_where_asked_for(tmp_path, extract, images):
     readable = [name for name in NAMES if name not in UNREADABLE]
+    for name in readable:
+        Image.fromarray(photo(40, 50, int(name[0]))).save(images / name)
     list_images(tmp_path / "root", readable)
     extract("root")
     extract("root", "--random_flip", "")
