@@ -13,7 +13,7 @@ imported when the first text is cut, once per process: its model takes a second 
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from utils.errors import UserError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kiwipiepy import Kiwi
 
 BLANK_INSIDE = "\u2423"  # stands for a blank inside a morpheme: files have blanks between words
+EMOJI, OPENING = "W_EMOJI", "SSO"  # Kiwi's tags of emoji and opening brackets
+Placed = tuple[str, list[tuple[int, int]]]
 
 
 def tokenize_korean(text: str) -> list[str]:
@@ -40,7 +42,8 @@ def tokenize_korean(text: str) -> list[str]:
 def join_korean(tokens: Iterable[str]) -> str:
     """The readable sentence of tokens: what `tokenize_korean` made of it, with usual blanks.
 
-    Words without a tag, such as the unknown word, stand as they are between blanks.
+    Words without a tag, such as the unknown word, stand as they are between blanks. Tokens do not
+    say where blanks were; an emoji gets one before it.
 
     >>> join_korean(["바다/NNG", "에/JKB", "가/VV", "었/EP", "다/EF", "./SF"])
     '바다에 갔다.'
@@ -48,8 +51,36 @@ def join_korean(tokens: Iterable[str]) -> str:
     Raises:
         UserError: kiwipiepy is not installed.
     """
-    runs = groupby(map(_parse, tokens), key=lambda pair: bool(pair[1]))
-    return " ".join(_join(list(run)) if tagged else _plain(run) for tagged, run in runs)
+    return place_korean(tokens)[0]
+
+
+def place_korean(tokens: Iterable[str]) -> Placed:
+    """`join_korean`, and where each token is in the sentence: first character and end.
+
+    Morphemes that have grown together share characters.
+
+    >>> place_korean(["가/VV", "었/EP", "다/EF"])
+    ('갔다', [(0, 1), (0, 1), (1, 2)])
+
+    Raises:
+        UserError: kiwipiepy is not installed.
+    """
+    texts, places, start = [], [], 0
+    for tagged, run in groupby(map(_parse, tokens), key=lambda pair: bool(pair[1])):
+        text, found = (_join if tagged else _plain)(list(run))
+        places += [(start + first, start + end) for first, end in found]
+        texts.append(text)
+        start += len(text) + 1
+    return " ".join(texts), places
+
+
+def bare_korean(token: str) -> str:
+    """A token without its tag.
+
+    >>> bare_korean("바다/NNG"), bare_korean("_UNK")
+    ('바다', '_UNK')
+    """
+    return _parse(token)[0]
 
 
 def _parse(token: str) -> tuple[str, str]:
@@ -58,15 +89,24 @@ def _parse(token: str) -> tuple[str, str]:
     return (surface.replace(BLANK_INSIDE, " "), tag) if surface else (token, "")
 
 
-def _join(tagged: list[tuple[str, str]]) -> str:
+def _join(tagged: list[tuple[str, str]]) -> Placed:
+    before = [OPENING, *(tag for _, tag in tagged)]
+    morphemes = [
+        (*pair, True) if pair[1] == EMOJI and last not in (EMOJI, OPENING) else pair
+        for pair, last in zip(tagged, before, strict=False)
+    ]
     try:
-        return _kiwi().join(tagged)
+        return _kiwi().join(morphemes, return_positions=True)
     except ValueError:  # a tag that Kiwi does not know
         return _plain(tagged)
 
 
-def _plain(pairs: Iterable[tuple[str, str]]) -> str:
-    return " ".join(surface for surface, _ in pairs)
+def _plain(pairs: list[tuple[str, str]]) -> Placed:
+    ends = list(accumulate(len(surface) + 1 for surface, _ in pairs))
+    places = [
+        (end - 1 - len(surface), end - 1) for (surface, _), end in zip(pairs, ends, strict=True)
+    ]
+    return " ".join(surface for surface, _ in pairs), places
 
 
 @cache

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from data_loader.korean import join_korean, tokenize_korean
+from data_loader.korean import bare_korean, join_korean, place_korean, tokenize_korean
 from data_loader.posts import RawPost
 from data_loader.prepare import Recipe, words_of
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
@@ -70,6 +70,35 @@ def test_words_that_no_analyser_wrote_stand_as_they_are():
     tokens = ["바다/NNG", "가/JKS", "_UNK", "예쁘/VA", "다/EF", "x/NOTAG"]
     assert join_korean(tokens[:5]) == "바다가 _UNK 예쁘다"
     assert join_korean(tokens[5:]) == "x" and join_korean([]) == ""
+
+
+@pytest.mark.usefixtures("_kiwi")
+@pytest.mark.parametrize(
+    "sentence",
+    ["롯데월드 다녀왔습니다 😊🎡 좋아요", "바다 ❤️ 좋다", "😊 바다", "좋아요! 👨‍👩‍👧"],
+)
+def test_emoji_stand_apart_from_words(sentence):
+    assert join_korean(tokenize_korean(sentence)) == sentence
+
+
+@pytest.mark.usefixtures("_kiwi")
+def test_every_morpheme_is_found_in_the_sentence():
+    tokens = ["바다/NNG", "에/JKB", "_UNK", "_UNK", "가/VV", "었/EP", "다/EF", "👍🏻/W_EMOJI"]
+    text, places = place_korean(tokens)
+    parts = [text[first:end] for first, end in places]
+    assert text == "바다에 _UNK _UNK 갔다 👍🏻"
+    assert parts == ["바다", "에", "_UNK", "_UNK", "갔", "갔", "다", "👍🏻"]
+    unknown = place_korean(["바다/NOTAG", "a\u2423b/NOTAG"])
+    assert unknown == ("바다 a b", [(0, 2), (3, 6)])
+
+
+def test_a_tag_is_no_part_of_a_word():
+    assert list(map(bare_korean, ["바다/NNG", "_UNK", "//SP", "a\u2423b/SL"])) == [
+        "바다",
+        "_UNK",
+        "/",
+        "a b",
+    ]
 
 
 @pytest.mark.usefixtures("_kiwi")
