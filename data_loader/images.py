@@ -5,6 +5,7 @@ fraction of the size) is not used: it is faster for large photos but gives other
 """
 
 import stat
+import struct
 import warnings
 from pathlib import Path
 
@@ -22,6 +23,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+EXIF_SHORT = 3  # the type of a field that is an unsigned 16-bit number
 # What matters becomes an ImageError below, too large a picture by Pillow's own limit; its warnings,
 # mostly of damaged EXIF data, would only tear the progress bar.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -103,7 +105,27 @@ def _upright(image: Image.Image) -> Image.Image:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # Pillow's EXIF parser raises almost any type on damaged data
         return image
+    if orientation is None:  # Pillow 12 stops at an odd field and reads nothing behind it
+        orientation = _find_orientation(image.info.get("exif", b""))
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def _find_orientation(exif: bytes) -> int | None:
+    """The orientation in the first directory of EXIF data, read past all other fields."""
+    data = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}L", data, 4)
+        (fields,) = struct.unpack_from(f"{order}H", data, start)
+        for field in range(fields):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHLH", data, start + 2 + 12 * field)
+            if (tag, kind) == (ExifTags.Base.Orientation, EXIF_SHORT):
+                return value
+    except struct.error:  # the data end before their directory
+        return None
+    return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -91,6 +91,16 @@ def test_an_odd_exif_field_hides_neither_picture_nor_orientation(tmp_path, pictu
     assert_halves(read_image(tmp_path / "x"), BLUE, RED)
 
 
+@pytest.mark.parametrize("cut", [9, 15, 30])
+@pytest.mark.parametrize("odd", [b"\x00\x02", b"\x00\x0c"])
+def test_exif_data_that_break_off_leave_the_picture_as_it_is(tmp_path, picture, cut, odd):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", 3
+    data = exif.tobytes().replace(b"\x01\x0f\x00\x02", b"\x01\x0f" + odd)[:cut]
+    picture.save(tmp_path / "x", "JPEG", exif=data)
+    assert_halves(read_image(tmp_path / "x"))
+
+
 def test_unreadable_exif_data_leave_the_picture_as_it_is(tmp_path, picture, monkeypatch):
     def fail(_):
         raise struct.error("damaged")
