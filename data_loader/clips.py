@@ -18,7 +18,7 @@ import av.video.stream
 import numpy as np
 from PIL import Image
 
-from data_loader.images import MediaError, check_file
+from data_loader.images import MediaError, check_file, lay_on_white
 
 # Playlists are left out: a few lines of text would make FFmpeg open other files, or addresses.
 FORMATS = (
@@ -181,10 +181,10 @@ def open_clip(path: str | Path) -> Clip:
 def _first_size(path: Path) -> tuple[int, int]:
     """Width and height of the first frame, upright."""
     with _opened(path) as (container, stream):
+        _check_size(stream.codec_context)
         first = next(_decoded(container, stream), None)
         if first is None:
             raise ClipError(NO_FRAME)
-        _check_size(first)
     if _orientation(first).swap:
         return first.height, first.width
     return first.width, first.height
@@ -236,6 +236,7 @@ def _video_of(container: av.container.InputContainer) -> av.video.stream.VideoSt
     for stream in container.streams.video:
         if not stream.disposition & ATTACHED_PICTURE:
             stream.thread_type = "AUTO"
+            _limit(stream.codec_context)
             return stream
     raise ClipError("no video in it" + (", only sound" if container.streams.audio else ""))
 
@@ -260,7 +261,15 @@ def _decoder(stream: av.video.stream.VideoStream) -> av.VideoCodecContext:
     name = DECODERS_WITH_ALPHA.get(context.codec.canonical_name)
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return context
-    return av.CodecContext.create(name, "r")
+    decoder = av.CodecContext.create(name, "r")
+    _limit(decoder)
+    return decoder
+
+
+def _limit(decoder: av.VideoCodecContext) -> None:
+    """Makes FFmpeg refuse larger frames before it has made room for them."""
+    if Image.MAX_IMAGE_PIXELS is not None:
+        decoder.options = {**decoder.options, "max_pixels": str(Image.MAX_IMAGE_PIXELS)}
 
 
 class Packet(NamedTuple):
@@ -292,11 +301,10 @@ def _check_whole(
         raise ClipError(f"cut off: {found} of its {promised} frames are there")
 
 
-def _check_size(frame: av.VideoFrame) -> None:
-    if Image.MAX_IMAGE_PIXELS is not None and frame.width * frame.height > Image.MAX_IMAGE_PIXELS:
-        raise ClipError(
-            f"{frame.width} x {frame.height} is more than {Image.MAX_IMAGE_PIXELS} pixels"
-        )
+def _check_size(video: av.VideoCodecContext) -> None:
+    width, height = video.width, video.height
+    if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
+        raise ClipError(f"{width} x {height} is more than {Image.MAX_IMAGE_PIXELS} pixels")
 
 
 def _times(
@@ -351,6 +359,4 @@ def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
     """[H, W, 3] uint8; transparency is laid on white, as that of pictures is."""
     if not any(component.is_alpha for component in frame.format.components):
         return frame.to_ndarray(format="rgb24")
-    image = Image.fromarray(frame.to_ndarray(format="rgba"))
-    white = Image.new("RGBA", image.size, "white")
-    return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
+    return np.asarray(lay_on_white(Image.fromarray(frame.to_ndarray(format="rgba"))))

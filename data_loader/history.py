@@ -1,8 +1,7 @@
 """A person's earlier posts, from a file or from a view, as words: the style of a new caption."""
 
-import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +10,13 @@ from urllib.parse import quote_plus
 import numpy as np
 
 from data_loader.contexts import ContextBuilder
-from data_loader.posts import BadRecord, RawPost, clean_tags, clean_text
+from data_loader.posts import BadRecord, RawPost, clean_tags, clean_text, json_object
 from data_loader.prepare import Recipe, tags_in_text, words_of
 from data_loader.view import View
 from data_loader.vocabulary import EOS
 from utils.errors import UserError
+from utils.json_text import parse_json
+from utils.lines import TOO_LONG, bounded_lines
 
 FORM = '{"text": "...", "hashtags": ["...", ...]}, one of them or both'
 
@@ -104,7 +105,8 @@ def text_cutter(view: View) -> Callable[[str], list[str]]:
 def _read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines with something on them, with their numbers from 1."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            return list(_filled(bounded_lines(file), path))
     except OSError as error:
         raise UserError(
             f"cannot read the history {path}: {error.strerror}; expected a text file with one "
@@ -112,8 +114,16 @@ def _read_lines(path: Path) -> list[tuple[int, str]]:
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
-    # Not splitlines(): posts may hold characters that Python also takes for line ends.
-    return [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _filled(lines: Iterable[bytes | None], path: Path) -> Iterator[tuple[int, str]]:
+    """Lines in words, where they have any."""
+    for number, line in enumerate(lines, 1):
+        if line is None:
+            raise UserError(f"{path}, line {number}: {TOO_LONG}; put one earlier post on each line")
+        # Not splitlines(): posts may hold characters that Python also takes for line ends.
+        if text := line.decode("utf-8").strip():
+            yield number, text
 
 
 def _from_text(line: str, place: str) -> dict:
@@ -123,13 +133,13 @@ def _from_text(line: str, place: str) -> dict:
 def _from_json(line: str, place: str) -> dict:
     """One line of a .jsonl, its fields checked."""
     try:
-        record = json.loads(line)
-        if not isinstance(record, dict) or not {"text", "hashtags"} & set(record):
+        record = json_object(parse_json(line))
+        if not {"text", "hashtags"} & set(record):
             raise BadRecord("neither text nor hashtags")
         checked = {"text": clean_text(record.get("text") or "", "text")}
         if record.get("hashtags") is not None:
             checked["hashtags"] = clean_tags(record["hashtags"], "hashtags")
-    except (ValueError, RecursionError, BadRecord) as error:
+    except (ValueError, BadRecord) as error:
         reason = str(error) if isinstance(error, BadRecord) else "not JSON"
         raise UserError(f"{place}: {reason}; expected {FORM}") from None
     return checked | {name: record[name] for name in ("user",) if name in record}

@@ -7,11 +7,13 @@ fraction of the size) is not used: it is faster for large photos but gives other
 import stat
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image
 
+STRIP = 256  # rows
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 # What makes a picture upright, for each EXIF orientation but 1, which is upright already.
 TURNS = {
@@ -130,12 +132,27 @@ def _find_orientation(exif: bytes) -> int | None:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        image = _to_8_bits(image)
+        image = _in_strips(image, _to_8_bits, "L")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        return _in_strips(image, lay_on_white, "RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _in_strips(
+    image: Image.Image, change: Callable[[Image.Image], Image.Image], mode: str
+) -> Image.Image:
+    """Changes a picture some rows at a time: whole, its copies would take ten times its memory."""
+    changed = Image.new(mode, image.size)
+    for top in range(0, image.height, STRIP):
+        box = (0, top, image.width, min(top + STRIP, image.height))
+        changed.paste(change(image.crop(box)), box)
+    return changed
+
+
+def lay_on_white(image: Image.Image) -> Image.Image:
+    """An opaque RGB picture of one that has transparency."""
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

@@ -1,6 +1,5 @@
 """The record that every importer yields, and the account of records that could not be used."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from utils.errors import UserError
+from utils.json_text import Doubled
 
 EXAMPLES = 3  # places named per kind of problem
 OTHER_TIME_FORMATS = (
@@ -99,7 +99,8 @@ def parse_time(value: object) -> int | None:
 
 def _from_number(value: float) -> int | None:
     """Seconds, or milliseconds, since 1970."""
-    if not math.isfinite(value):
+    # Compared before all else: JSON's whole numbers may be too large for a float.
+    if not abs(value) < 1000 * MILLISECONDS_FROM:  # nor NaN
         return None
     seconds = value / 1000 if abs(value) >= MILLISECONDS_FROM else value
     return int(seconds) if abs(seconds) < MILLISECONDS_FROM else None
@@ -117,6 +118,19 @@ def _from_words(text: str) -> int | None:
         except (ValueError, TypeError, OverflowError):
             continue
     return None
+
+
+def json_object(record: object) -> dict:
+    """A record as a dict.
+
+    Raises:
+        BadRecord: it is none, or has a key twice, so that nobody knows which value is meant.
+    """
+    if not isinstance(record, dict):
+        raise BadRecord("not a JSON object")
+    if isinstance(record, Doubled):
+        raise BadRecord("a key comes twice")
+    return record
 
 
 def identifier(record: dict, name: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from utils.errors import UserError
 from utils.files import write_bytes
+from utils.json_text import Doubled, parse_json
+from utils.lines import TOO_LONG, bounded_lines
 
 FORM = '{"id": ..., "prediction": "words", "references": ["words", ...]}'
 REFERENCES = ("references", "reference_texts")
@@ -75,14 +77,13 @@ def read_predictions(path: str | Path) -> list[dict[str, Any]]:
         UserError: no such file, no rows, or a line that is not such a row.
     """
     try:
-        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        with open(path, "rb") as file:
+            lines = [line and line.removesuffix(b"\n") for line in bounded_lines(file)]
     except OSError as error:
         raise UserError(
             f"cannot read the predictions {path}: {error.strerror}; "
             f"expected a file with one row per line, {FORM}"
         ) from error
-    if lines[-1] == b"":  # what follows the last newline
-        lines.pop()
     named = ((f"line {n}", _decode(line, f"{path}, line {n}")) for n, line in enumerate(lines, 1))
     rows = list(_checked(named, str(path)))
     if not rows:
@@ -97,12 +98,14 @@ def _encode(row: dict[str, Any]) -> bytes:
         return json.dumps(row).encode()
 
 
-def _decode(line: bytes, place: str) -> Any:
+def _decode(line: bytes | None, place: str) -> Any:
+    if line is None:
+        raise UserError(f"{place}: {TOO_LONG}; expected {FORM}")
     try:
-        return json.loads(line.decode())
+        return parse_json(line.decode())
     except UnicodeDecodeError:
         raise UserError(f"{place}: not UTF-8; expected {FORM}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         shown = line[:60].decode(errors="replace").strip()
         raise UserError(f"{place}: not JSON: {shown!r}; expected {FORM}") from None
 
@@ -126,6 +129,8 @@ def _checked(named: Iterable[tuple[str, Any]], path: str) -> Iterator[dict[str, 
 
 def _problem(row: Any) -> str:
     """Says what is wrong with a row; "" where nothing is."""
+    if isinstance(row, Doubled):
+        return "a key comes twice"
     if not isinstance(row, dict):
         return f"a {type(row).__name__} where an object is needed"
     missing = [key for key in ("id", "prediction", "references") if key not in row]

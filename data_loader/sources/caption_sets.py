@@ -16,6 +16,7 @@ from data_loader.posts import (
     image_name,
     unreadable,
 )
+from utils.lines import TOO_LONG, bounded_lines
 
 CHUNK_IMAGES = 500
 
@@ -102,16 +103,22 @@ def _posts(image: Image, texts: list[str], user: str, noun: str) -> list[RawPost
     ]
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     """The lines with something on them, numbered from 1; what is not UTF-8 is replaced.
+
+    Lines that are too long to be held are counted.
 
     Raises:
         UserError: the file cannot be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig", "replace")
+        with open(path, "rb") as file:
+            for number, line in enumerate(bounded_lines(file), 1):
+                if line is None:
+                    problems.add(TOO_LONG, f"{path.name}, line {number}")
+                    continue
+                text = line.decode("utf-8", "replace").removesuffix("\n").rstrip("\r")
+                if text.strip():
+                    yield number, text
     except OSError as error:
         raise unreadable(path, error) from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.rstrip("\r")

@@ -6,18 +6,19 @@ where no `captions_test*.json` is (COCO keeps those captions to itself), the val
 halved between validation and test. Pictures are in `train2014`, `val2014` ... inside `--input`.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_loader.posts import Problems, RawPost, unreadable
+from data_loader.posts import BadRecord, Problems, RawPost, identifier, json_object, unreadable
 from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_images
 from utils.errors import UserError
+from utils.json_text import read_json_file
 
 KARPATHY = "dataset_coco.json"
 SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 SUBSETS = ("test", "val", "train")
+NOT_AS_DESCRIBED = (BadRecord, KeyError, TypeError)
 FORM = f"{KARPATHY}, or captions_train*.json and captions_val*.json"
 
 
@@ -52,11 +53,16 @@ def _karpathy(content: dict, file: Path, problems: Problems) -> Iterator[Image]:
     """Objects of `images`: `filepath`, `filename`, `split`, `cocoid`, `sentences` with `raw`."""
     for number, entry in enumerate(_entries(content, "images", file)):
         try:
-            captions = [sentence["raw"] for sentence in entry["sentences"]]
-            name = f"{entry['filepath']}/{entry['filename']}"
-            yield Image(str(entry["cocoid"]), name, SPLITS[entry["split"]], captions)
-        except (KeyError, TypeError):
+            captions = [_raw(sentence) for sentence in json_object(entry)["sentences"]]
+            name = f"{identifier(entry, 'filepath')}/{identifier(entry, 'filename')}"
+            yield Image(identifier(entry, "cocoid"), name, SPLITS[entry["split"]], captions)
+        except NOT_AS_DESCRIBED:
             problems.add("not an image of the split file", f"{file.name}: image {number}")
+
+
+def _raw(sentence: object) -> object:
+    """What one person wrote; None, which is counted as no caption, where that cannot be told."""
+    return sentence.get("raw") if isinstance(sentence, dict) else None
 
 
 def _official(content: dict, file: Path, problems: Problems) -> Iterator[Image]:
@@ -66,14 +72,15 @@ def _official(content: dict, file: Path, problems: Problems) -> Iterator[Image]:
     captions = defaultdict(list)
     for number, entry in enumerate(_entries(content, "annotations", file)):
         try:
-            captions[entry["image_id"]].append(entry["caption"])
-        except (KeyError, TypeError):
+            captions[identifier(json_object(entry), "image_id")].append(entry["caption"])
+        except NOT_AS_DESCRIBED:
             problems.add("not an annotation", f"{file.name}: annotation {number}")
     for number, entry in enumerate(_entries(content, "images", file)):
         try:
-            id_, name = entry["id"], f"{folder}/{entry['file_name']}"
-            yield Image(str(id_), name, subset, captions.pop(id_, []))
-        except (KeyError, TypeError):
+            id_ = identifier(json_object(entry), "id")
+            name = f"{folder}/{identifier(entry, 'file_name')}"
+            yield Image(id_, name, subset, captions.pop(id_, []))
+        except NOT_AS_DESCRIBED:
             problems.add("not an image", f"{file.name}: image {number}")
     for id_, mine in captions.items():
         for _ in mine:
@@ -93,6 +100,6 @@ def _entries(content: dict, name: str, file: Path) -> list:
 
 def _load(file: Path) -> dict:
     try:
-        return json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        return read_json_file(file)
+    except (OSError, ValueError) as error:
         raise unreadable(file, error) from error

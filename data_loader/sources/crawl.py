@@ -9,9 +9,8 @@ or from the #tags of the text where that field is absent.
 """
 
 import gzip
-import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -23,21 +22,27 @@ from data_loader.posts import (
     clean_text,
     identifier,
     image_name,
+    json_object,
     parse_time,
     unreadable,
 )
 from utils.errors import UserError
+from utils.json_text import parse_json
+from utils.lines import TOO_LONG, bounded_lines
 
 NAMES = ("posts.jsonl", "posts.jsonl.gz")
 CHUNK_LINES = 2000
-BOM = b"\xef\xbb\xbf"
+CHUNK_BYTES = 16 * 2**20
 
 
 class Chunk(NamedTuple):
-    """Consecutive lines of the file: the number of the first (from 0), and how far we have read."""
+    """Consecutive lines of the file: the number of the first (from 0), and how far we have read.
+
+    A line that is too long to be held is None.
+    """
 
     first: int
-    lines: list[bytes]
+    lines: list[bytes | None]
     position: int
 
 
@@ -70,14 +75,15 @@ def chunks(path: Path, task: str) -> Iterator[Chunk]:
         raise unreadable(source, error) from error
 
 
-def _pieces(lines: Iterable[bytes], raw: BinaryIO) -> Iterator[Chunk]:
+def _pieces(file: BinaryIO, raw: BinaryIO) -> Iterator[Chunk]:
     """Cuts a stream of lines; `raw` is the file below, whose position drives the progress bar."""
-    first, piece = 0, []
-    for line in lines:
+    first, piece, size = 0, [], 0
+    for line in bounded_lines(file):
         piece.append(line)
-        if len(piece) == CHUNK_LINES:
+        size += len(line or b"")
+        if len(piece) == CHUNK_LINES or size >= CHUNK_BYTES:
             yield Chunk(first, piece, raw.tell())
-            first, piece = first + len(piece), []
+            first, piece, size = first + len(piece), [], 0
     if piece:
         yield Chunk(first, piece, raw.tell())
 
@@ -93,9 +99,7 @@ def parse(chunk: Chunk, task: str, images: list[str]) -> tuple[list[RawPost], Pr
     """
     posts, problems = [], Problems()
     for number, line in enumerate(chunk.lines, chunk.first):
-        if number == 0:
-            line = line.removeprefix(BOM)
-        if not line.strip():
+        if line is not None and not line.strip():
             continue
         place = f"line {number + 1}"
         try:
@@ -108,17 +112,17 @@ def parse(chunk: Chunk, task: str, images: list[str]) -> tuple[list[RawPost], Pr
     return posts, problems
 
 
-def _decode(line: bytes) -> dict:
+def _decode(line: bytes | None) -> dict:
     """One line as a JSON object."""
+    if line is None:
+        raise BadRecord(TOO_LONG)
     try:
-        record = json.loads(line.decode("utf-8"))
+        record = parse_json(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadRecord("not UTF-8") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise BadRecord("not JSON") from None
-    if not isinstance(record, dict):
-        raise BadRecord("not a JSON object")
-    return record
+    return json_object(record)
 
 
 def _post(record: dict, task: str, place: str) -> RawPost:

@@ -58,7 +58,7 @@ def parse(chunk: Chunk, task: str) -> tuple[list[RawPost], Problems]:
             raise BadRecord("no hashtag in Hangul")
         return RawPost(
             user="diya_crawl",
-            post=identifier(record, "key").rstrip("/").rpartition("/")[2],
+            post=_key(record),
             image=_image(record.get("img_url")),
             created_at=None,
             texts=(text,),
@@ -67,6 +67,14 @@ def parse(chunk: Chunk, task: str) -> tuple[list[RawPost], Problems]:
         )
 
     return parse_lists(chunk, to_post)
+
+
+def _key(record: dict) -> str:
+    """The last part of an address, or a name as it is."""
+    key = identifier(record, "key").rstrip("/").rpartition("/")[2]
+    if not key:
+        raise BadRecord("no key")
+    return key
 
 
 def _image(address: object) -> str:

@@ -15,6 +15,7 @@ from utils.errors import UserError
 
 TOKENS = "results_20130124.token"
 LISTS = {"test": "imgs_test.txt", "val": "imgs_val.txt", "train": "imgs_train.txt"}
+MOST_DIGITS = 9  # of a caption's number
 PICTURES = ("flickr30k-images", "flickr30k_images", "images")
 
 
@@ -58,7 +59,7 @@ def _subsets(lists: dict[str, Path], problems: Problems) -> dict[str, str]:
     """The subset of each image; an image of two lists goes to test rather than to training."""
     subsets: dict[str, str] = {}
     for subset, path in lists.items():
-        for number, line in numbered_lines(path):
+        for number, line in numbered_lines(path, problems):
             name = line.strip()
             if name in subsets:
                 problems.add("image in two places of the lists", f"{path.name}, line {number}")
@@ -69,10 +70,10 @@ def _subsets(lists: dict[str, Path], problems: Problems) -> dict[str, str]:
 def _captions(path: Path, problems: Problems) -> dict[str, list[str]]:
     """The captions of each image by their numbers; a line of another form is counted."""
     numbered: dict[str, dict[str, str]] = {}
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, problems):
         label, tab, caption = line.strip().partition("\t")
         name, sign, which = label.rpartition("#")
-        if not (tab and sign and name and which.isdecimal()):
+        if not (tab and sign and name and which.isdecimal() and len(which) <= MOST_DIGITS):
             problems.add("line is not IMAGE#NUMBER, a tab, a caption", f"line {number}")
         elif which in numbered.setdefault(name, {}):
             problems.add("caption number comes twice", f"line {number}")

@@ -6,17 +6,17 @@ Subsets are train, val and test; without them, `--split posts` divides the files
 file belong to one subset, lest a model be asked about a picture that it has learnt.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_loader.posts import BadRecord, Problems, RawPost, image_name
+from data_loader.posts import BadRecord, Problems, RawPost, image_name, json_object
 from data_loader.sources.caption_sets import Chunk, Image, cut_images, numbered_lines, parse_images
 from data_loader.sources.record_lists import ORDER, SUBSETS
 from data_loader.splits import plan_sizes, split_by_posts
 from utils.errors import UserError
+from utils.json_text import parse_json
 
 TABLE, LINES = "captions.tsv", "captions.jsonl"
 
@@ -77,7 +77,7 @@ def parse(chunk: Chunk, task: str) -> tuple[list[RawPost], Problems]:
 
 def _lines_of_table(path: Path, problems: Problems) -> Iterator[tuple[str, Line]]:
     """Place and content of each line; a first line that names the columns is none."""
-    for number, text in numbered_lines(path):
+    for number, text in numbered_lines(path, problems):
         cells = [cell.strip() for cell in text.split("\t")]
         if number == 1 and [cell.lower() for cell in cells[:2]] == ["file", "caption"]:
             continue
@@ -88,11 +88,11 @@ def _lines_of_table(path: Path, problems: Problems) -> Iterator[tuple[str, Line]
 
 
 def _lines_of_objects(path: Path, problems: Problems) -> Iterator[tuple[str, Line]]:
-    for number, text in numbered_lines(path):
+    for number, text in numbered_lines(path, problems):
         try:
-            record = json.loads(text)
+            record = json_object(parse_json(text))
             line = Line(record["file"], record["caption"], record.get("split") or "")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, BadRecord):
             line = None
         if line and all(isinstance(value, str) for value in line):
             yield f"line {number}", line

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from data_loader.posts import BadRecord, Problems, RawPost, clean_text, image_name, unreadable
 from utils.errors import UserError
+from utils.lines import TOO_LONG, bounded_lines
 
 LISTS = ("data_list.txt", "tag_list.txt")
 CORRUPT = ("sun/image_9.jpg", "family/image_2411.jpg")  # files that no decoder reads
@@ -93,11 +94,15 @@ def _post(number: int, image: str, tags: str, place: str) -> RawPost:
 
 def _lines(path: Path) -> list[str]:
     """The lines of a list, without blanks around them and without empty lines at the end."""
+    lines = []
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            for number, line in enumerate(bounded_lines(file), 1):
+                if line is None:
+                    raise UserError(f"{path}, line {number}: {TOO_LONG}; get the lists again")
+                lines.append(line.decode("utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
-    lines = [line.strip() for line in text.split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return lines

@@ -6,14 +6,14 @@ folder MSR-VTT or MSR_VTT inside it, and the clips beside them: `TrainValVideo/I
 first file, `TestVideo/ID.mp4` those of the second.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_loader.posts import BadRecord, Problems, RawPost, identifier, unreadable
+from data_loader.posts import BadRecord, Problems, RawPost, identifier, json_object, unreadable
 from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_images
 from utils.errors import UserError
+from utils.json_text import read_json_file
 
 # Test comes first: of a video that is listed twice, the first is kept.
 FOLDERS = {
@@ -21,7 +21,7 @@ FOLDERS = {
     "train_val_videodatainfo.json": "TrainValVideo",
 }
 INSIDE = ("", "MSR-VTT", "MSR_VTT")
-NOT_AS_DESCRIBED = (BadRecord, KeyError, TypeError, AttributeError)
+NOT_AS_DESCRIBED = (BadRecord, KeyError, TypeError)
 SPLITS = {"train": "train", "validate": "val", "test": "test"}
 
 
@@ -66,13 +66,13 @@ def _videos(file: Path, folder: str, problems: Problems) -> Iterator[Image]:
     captions = defaultdict(list)
     for number, entry in enumerate(content["sentences"]):
         try:
-            captions[identifier(entry, "video_id")].append(entry["caption"])
+            captions[identifier(json_object(entry), "video_id")].append(entry["caption"])
         except NOT_AS_DESCRIBED:
             problems.add("not a sentence", f"{file.name}: sentence {number}")
     where = f"{folder}/{FOLDERS[file.name]}".removeprefix("/")
     for number, entry in enumerate(content["videos"]):
         try:
-            id_, subset = identifier(entry, "video_id"), SPLITS[entry["split"]]
+            id_, subset = identifier(json_object(entry), "video_id"), SPLITS[entry["split"]]
             yield Image(id_, f"{where}/{id_}.mp4", subset, captions.pop(id_, []))
         except NOT_AS_DESCRIBED:
             problems.add("not a video", f"{file.name}: video {number}")
@@ -88,8 +88,8 @@ def _load(file: Path) -> dict:
         UserError: it cannot be read, or has not the two lists.
     """
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json_file(file)
+    except (OSError, ValueError) as error:
         raise unreadable(file, error) from error
     for name in ("videos", "sentences"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):

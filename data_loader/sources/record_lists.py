@@ -5,12 +5,12 @@ mark or without. A file that cannot be read is counted like a record that cannot
 other files are read.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_loader.posts import BadRecord, Problems, RawPost, clean_text
+from data_loader.posts import BadRecord, Problems, RawPost, clean_text, json_object
+from utils.json_text import LARGEST_FILE, read_json_file
 
 CHUNK_RECORDS = 2000
 # How the folders and files of a split are called, in lower case.
@@ -66,12 +66,14 @@ def read_lists(files: Sequence[ListFile]) -> Iterator[Chunk]:
 def _load(path: Path) -> tuple[list, str]:
     """The records of a file, or what is wrong with it."""
     try:
-        content = json.loads(path.read_bytes())
+        if path.stat().st_size > LARGEST_FILE:
+            return [], f"file is larger than {LARGEST_FILE // 2**20} MB: divide it"
+        content = read_json_file(path)
     except OSError as error:
         return [], f"file cannot be read ({error.strerror})"
     except UnicodeDecodeError:
         return [], "file is neither UTF-8 nor UTF-16"
-    except (ValueError, RecursionError):
+    except ValueError:
         return [], "file is not JSON"
     if not isinstance(content, list):
         return [], "file holds no list of records"
@@ -93,9 +95,7 @@ def parse_lists(
     for number, record in enumerate(chunk.records, chunk.first):
         place = f"{chunk.file.name}: record {number}"
         try:
-            if not isinstance(record, dict):
-                raise BadRecord("not a JSON object")
-            posts.append(to_post(record, place)._replace(subset=chunk.file.subset))
+            posts.append(to_post(json_object(record), place)._replace(subset=chunk.file.subset))
         except BadRecord as error:
             problems.add(str(error), place)
     return posts, problems

@@ -1,12 +1,12 @@
 """What the two public data sets share: JSON files by user, one per subset of their own split."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_loader.posts import BadRecord, Problems, RawPost, unreadable
+from data_loader.posts import BadRecord, Problems, RawPost, json_object, unreadable
 from utils.errors import UserError
+from utils.json_text import pairs_of, read_json_file
 
 CHUNK_POSTS = 2000
 
@@ -60,9 +60,8 @@ def parse_records(
     for user, post, record in chunk.records:
         place = f"{chunk.subset}: user {user!r}" + (f" post {post!r}" if post else "")
         try:
-            if not isinstance(record, dict):
-                raise BadRecord("not a JSON object")
-            posts.append(to_post(user, post, record, place)._replace(subset=chunk.subset))
+            made = to_post(user, post, json_object(record), place)
+            posts.append(made._replace(subset=chunk.subset))
         except BadRecord as error:
             problems.add(str(error), place)
     return posts, problems
@@ -71,8 +70,8 @@ def parse_records(
 def _load(file: Path) -> dict:
     """One JSON file, which must hold an object."""
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json_file(file)
+    except (OSError, ValueError) as error:
         raise unreadable(file, error) from error
     if not isinstance(content, dict):
         raise UserError(f"{file} holds a {type(content).__name__}, expected an object of users")
@@ -80,10 +79,13 @@ def _load(file: Path) -> dict:
 
 
 def _records(content: dict) -> Iterator[tuple[str, str | None, object]]:
-    """(user, post, record) of posts in an object by post id (InstaPIC) or in a list (YFCC)."""
-    for user, posts in content.items():
+    """(user, post, record) of posts in an object by post id (InstaPIC) or in a list (YFCC).
+
+    A user or a post that comes twice stays: the filters keep a post's first record, and count.
+    """
+    for user, posts in pairs_of(content):
         if isinstance(posts, dict):
-            yield from ((user, post, record) for post, record in posts.items())
+            yield from ((user, post, record) for post, record in pairs_of(posts))
         elif isinstance(posts, list):
             yield from ((user, None, record) for record in posts)
         else:

@@ -126,7 +126,7 @@ def test_unknown_user_is_an_error_with_similar_names(crawl_view):
     [
         (" \n\n", "posts.txt", "has no posts"),
         ("hello\n".encode("utf-16"), "posts.txt", "not UTF-8"),
-        ("[1]", "posts.jsonl", "line 1: neither text nor hashtags"),
+        ("[1]", "posts.jsonl", "line 1: not a JSON object"),
         ('{"user": 1}', "posts.jsonl", "line 1: neither text nor hashtags"),
         ('{"text": "a"}\n\n{oops', "posts.jsonl", "line 3: not JSON; expected"),
         ("[" * 100_000, "posts.jsonl", "line 1: not JSON"),
