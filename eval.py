@@ -266,13 +266,9 @@ def prediction_rows(
 
 
 def prediction_row(view: View, posts: Posts, row: int, words: list[str]) -> dict:
-    """One row of predictions.jsonl; of Korean `text` is the prediction in whole words, and
-    `reference_texts` are the references."""
-    said = {"prediction": join_words(words, view.settings["task"])}
-    told, text = view.describe(posts.subset, row), view.readable(words)
-    if text is not None:
-        said["text"] = text
-        said["reference_texts"] = [view.readable(one.split()) for one in told["references"]]
+    """One row of predictions.jsonl."""
+    told = view.describe(posts.subset, row)
+    said = view.write_out(words, told["references"])
     return {**told, **said, "extractor": extractor_of(posts)}
 
 

@@ -27,7 +27,7 @@ from data_loader.sources import WITHOUT_USERS
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from utils.errors import UserError
 from utils.files import sha256, write_json
-from utils.predictions import join_id
+from utils.predictions import join_id, join_words
 
 FORMAT = 1
 DESCRIPTION = "view.json"
@@ -128,6 +128,18 @@ class View:
         """The words as a person writes them, where they are pieces of words: Korean morphemes."""
         pieces = self.settings.get("tokenizer") == "korean" and self.settings["task"] == "caption"
         return join_korean(words) if pieces else None
+
+    def write_out(self, words: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
+        """What a row of predictions says of a prediction.
+
+        Of pieces of words, `text` is it in whole words, and `reference_texts` are the references.
+        """
+        said = {"prediction": join_words(words, self.settings["task"])}
+        text = self.readable(words)
+        if text is not None:
+            said["text"] = text
+            said["reference_texts"] = [self.readable(one.split()) for one in references]
+        return said
 
     def describe(self, subset: Subset, row: int) -> dict[str, Any]:
         """What a row of predictions says of its post: id, user, image and references."""

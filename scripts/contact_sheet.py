@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from data_loader.images import ImageError, read_image
+from scripts.cards import marked_prediction, name_users
 from utils import figures
 from utils.chromium import render_html
 from utils.command_line import parse
@@ -51,13 +52,14 @@ class Said:
     """What one file says of a post."""
 
     label: str
-    prediction: list[str]
+    prediction: str
+    """As HTML."""
     references: list[list[str]]
 
 
 @dataclass(frozen=True)
 class Post:
-    """One card: a post's image, and what each file says of it."""
+    """One card: a post's image, and what each file says of it; `user` is "" where unknown."""
 
     user: str
     image: str
@@ -90,6 +92,7 @@ def choose_posts(files: list[list[dict]], labels: list[str], count: int, seed: i
         count: how many posts at most.
         seed: the same seed draws the same posts, in whatever order the rows stand.
     """
+    named = name_users(row for rows in files for row in rows)
     merged: dict[tuple[str, str], dict[str, dict]] = defaultdict(dict)
     for label, rows in zip(labels, files, strict=True):
         for row in rows:
@@ -97,18 +100,22 @@ def choose_posts(files: list[list[dict]], labels: list[str], count: int, seed: i
     keys = sorted(merged)
     random.Random(seed).shuffle(keys)
     keys.sort(key=lambda key: -len(merged[key]))  # stable: random among equals
-    return [_post(merged[key]) for key in keys[:count]]
+    return [_post(merged[key], named) for key in keys[:count]]
 
 
-def _post(rows: dict[str, dict]) -> Post:
+def _post(rows: dict[str, dict], named: bool) -> Post:
     said = tuple(_said(label, row) for label, row in rows.items())
     first = next(iter(rows.values()))
-    return Post(first["user"], first["image"], said)
+    return Post(first["user"] if named else "", first["image"], said)
 
 
 def _said(label: str, row: dict) -> Said:
-    prediction, references = for_people(row)
-    return Said(label, prediction.split(), [text.split() for text in references])
+    references = [text.split() for text in for_people(row)[1]]
+    return Said(label, marked_prediction(row, _sign(label)), references)
+
+
+def _sign(label: str) -> str:
+    return "#" if "hashtag" in label.lower() else ""
 
 
 def card(post: Post, image: np.ndarray | None) -> str:
@@ -116,24 +123,20 @@ def card(post: Post, image: np.ndarray | None) -> str:
     groups = [
         _group(truth, list(said)) for truth, said in groupby(post.said, key=lambda s: s.references)
     ]
+    user = f'<div class="user"><bdi>{escape(post.user)}</bdi></div>' if post.user else ""
     return (
-        f'<div class="card">{figures.picture(image)}<div class="text">'
-        f'<div class="user"><bdi>{escape(post.user)}</bdi></div>{"".join(groups)}</div></div>'
+        f'<div class="card">{figures.picture(image)}<div class="text">{user}{"".join(groups)}'
+        "</div></div>"
     )
 
 
 def _group(references: list[list[str]], said: list[Said]) -> str:
     truth = references[0] if references else []
     more = f" · 1 of {len(references)}" if len(references) > 1 else ""
-    parts = [_line("truth" + more, _words(truth, [False] * len(truth), said[0].label), "truth")]
-    for one in said:
-        flags = figures.hits(one.prediction, references)
-        parts.append(_line(one.label, _words(one.prediction, flags, one.label)))
+    plain = figures.marked(truth, [False] * len(truth), _sign(said[0].label))
+    parts = [_line("truth" + more, plain, "truth")]
+    parts += [_line(one.label, one.prediction) for one in said]
     return f'<div class="group">{"".join(parts)}</div>'
-
-
-def _words(words: list[str], flags: list[bool], label: str) -> str:
-    return figures.marked(words, flags, "#" if "hashtag" in label.lower() else "")
 
 
 def _line(label: str, html: str, kind: str = "") -> str:

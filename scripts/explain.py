@@ -23,7 +23,7 @@ from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
 from utils.explanations import ATTENTION, BEGIN, CROSSED, END, round_shares
-from utils.predictions import join_id, join_words, write_predictions
+from utils.predictions import join_id, write_predictions
 from utils.run_folder import RunFolder, newest_run
 
 
@@ -74,9 +74,9 @@ class Trained:
             self.strategy, self.captioner, pairs, separate_tags=self.separate_tags
         ).ids
 
-    def text(self, ids: np.ndarray) -> str:
+    def write_out(self, ids: np.ndarray, references: list[str]) -> dict[str, Any]:
         """The prediction of one caption's ids, as eval writes it."""
-        return join_words(self.view.vocabulary.decode(ids.tolist()), self.config.data.task)
+        return self.view.write_out(self.view.vocabulary.decode(ids.tolist()), references)
 
     def made_by(self) -> dict[str, Any]:
         """What every row says of the way to it."""
@@ -172,9 +172,10 @@ def attention_rows(trained: Trained, rows: np.ndarray) -> list[dict[str, Any]]:
     attention = attend_subset(trained.captioner, pairs, written)
     if not attention:
         return []
+    told = [trained.view.describe(trained.posts.subset, row) for row in rows.tolist()]
     return [
-        trained.view.describe(trained.posts.subset, row)
-        | {"prediction": trained.text(said[place])}
+        told[place]
+        | trained.write_out(said[place], told[place]["references"])
         | trained.made_by()
         | _looks(trained, row, written[place], {n: w[place] for n, w in attention.items()})
         for place, row in enumerate(rows.tolist())
@@ -215,9 +216,10 @@ def crossed_rows(trained: Trained, images: np.ndarray, users: int, seed: int) ->
         return []
     pairs = Pairs(trained.posts, *cross(trained.posts, images, users, seed))
     rows = zip(pairs.image_rows.tolist(), pairs.user_rows.tolist(), strict=True)
+    crossed = [_crossed(trained, image, user) for image, user in rows]
     return [
-        _crossed(trained, image, user) | {"prediction": trained.text(ids)} | trained.made_by()
-        for (image, user), ids in zip(rows, trained.decode(pairs), strict=True)
+        row | trained.write_out(ids, row["references"]) | trained.made_by()
+        for row, ids in zip(crossed, trained.decode(pairs), strict=True)
     ]
 
 

@@ -1,6 +1,6 @@
 """The file of attention: one JSON object per post, what `scripts.explain` writes and figures read.
 
-{"id", "user", "image", "prediction", "references",      as in predictions
+{"id", "user", "image", "prediction", "references" ...,  as in predictions
  "words": [...],                                         one per step, "EOS" where it ended
  "slots": {"user": ["beach", ...], ...},                 what each slot of a memory holds
  "attention": {"user": [[0.25, ...], ...], ...}}         [steps][slots], shares of one

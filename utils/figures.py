@@ -6,14 +6,18 @@ Every function that takes text escapes it; what a function returns is HTML, safe
 
 import base64
 import io
+import re
 from collections import Counter
+from collections.abc import Iterable
 from html import escape
+from itertools import groupby
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from utils.emoji_pattern import draw_as_pictures
 
+NOTHING = '<span class="none">nothing</span>'
 # Noto Sans CJK has Latin, Korean, Chinese and Japanese letters of one design, and comes before the
 # emoji font, which has digits of its own.
 STYLE = """
@@ -100,10 +104,28 @@ def hits(words: list[str], references: list[list[str]]) -> list[bool]:
     return found
 
 
+def marked_parts(text: str, places: Iterable[tuple[int, int]]) -> str:
+    """Returns a text with parts of its words marked.
+
+    Args:
+        text: words between blanks.
+        places: first character and end of each part; they may overlap.
+    """
+    hit = {at for first, end in places for at in range(first, end)}
+    words = []
+    for word in re.finditer(r"\S+", text):
+        runs = groupby(range(*word.span()), key=hit.__contains__)
+        parts = ((flag, "".join(text[at] for at in run)) for flag, run in runs)
+        drawn = ((flag, escape(draw_as_pictures(part))) for flag, part in parts)
+        html = "".join(f"<mark>{part}</mark>" if flag else part for flag, part in drawn)
+        words.append(f"<bdi>{html}</bdi>")
+    return " ".join(words) or NOTHING
+
+
 def marked(words: list[str], flags: list[bool], prefix: str = "") -> str:
     """Returns words with the flagged ones marked, each after `prefix` ("#" for hashtags)."""
     if not words:
-        return '<span class="none">nothing</span>'
+        return NOTHING
     texts = [f"<bdi>{escape(prefix + draw_as_pictures(word))}</bdi>" for word in words]
     pairs = zip(texts, flags, strict=True)
     return " ".join(f"<mark>{text}</mark>" if flag else text for text, flag in pairs)

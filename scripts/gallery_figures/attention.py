@@ -3,20 +3,22 @@
 from html import escape
 
 import numpy as np
+from PIL import Image
 
-from model.networks import is_mirrored
+from data_loader.korean import bare_korean
+from model.networks import NETWORKS, bare_name, is_mirrored
 from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line, plain, truth
 from scripts.gallery_figures.runs import Run, describe
 from utils import figures, heatmap
 from utils.emoji_pattern import draw_as_pictures
+from utils.predictions import for_people
 
 WIDTH = 1440
 TITLES = {"image": "image", "user": "user's words", "word": "words written before"}
 COLOURS = {"image": (202, 98, 0), "user": (29, 78, 216), "word": (4, 120, 87)}
 MOST_USER_WORDS = 12
 LEAST_SHARE = 0.03  # a user's word that never has more is summed up with others
-# The network sees the middle of a picture: 224 of 256 pixels (`model/preprocessing.py`).
-SEEN = 224 / 256
+SIDE = 224  # pixels of what a network saw
 
 
 def figure(
@@ -38,7 +40,10 @@ def figure(
     drawn = [(run, rows) for run, rows in drawn if rows]
     if not drawn:
         return None
-    legends = "".join(f"{TITLES[name]} {heatmap.scale(COLOURS[name])}" for name in TITLES)
+    shown = {name for _, rows in drawn for row in rows for name in row["slots"]}
+    legends = "".join(
+        f"{title} {heatmap.scale(COLOURS[name])}" for name, title in TITLES.items() if name in shown
+    )
     how = chosen(len(drawn[0][1]), seed, ids, "among those in attention.jsonl of each run")
     return Figure(
         "attention",
@@ -57,7 +62,7 @@ def _block(run: Run, rows: list[Row], album: Album) -> str:
 def _post(row: Row, task: str, album: Album) -> str:
     side = (
         f'{album.html(row["image"])}<div class="lines">{line("GT", truth(row, task))}'
-        f"{line('Prediction', plain(row['prediction'], task), ours=True)}</div>"
+        f"{line('Prediction', plain(for_people(row)[0], task), ours=True)}</div>"
     )
     main = _table(row) + _looks(row, album)
     return (
@@ -73,9 +78,14 @@ def _table(row: Row) -> str:
     blocks = [block(name, labels, _weights(row, name)) for name, labels in slots.items()]
     missing = 1 - sum(_weights(row, name).sum(axis=1) for name in slots)
     note = "what is missing to 100% lies on empty slots (the released form attends to them too)"
-    return heatmap.table(row["words"], blocks) + (
+    return heatmap.table(_steps(row), blocks) + (
         f'<p class="hint">{note}</p>' if missing.max() > 0.005 else ""
     )
+
+
+def _steps(row: Row) -> list[str]:
+    """What was written at each step; of Korean the morphemes, without their tags."""
+    return list(map(bare_korean, row["words"])) if "text" in row else row["words"]
 
 
 def block(name: str, labels: list[str], weights: np.ndarray) -> heatmap.Block:
@@ -108,11 +118,11 @@ def _looks(row: Row, album: Album) -> str:
     side, pixels = round(cells**0.5), album.pixels(row["image"])
     if cells < 4 or side * side != cells or pixels is None:
         return ""
-    data = figures.data_uri(middle(pixels), 224)
+    data = figures.data_uri(seen(pixels, str(row.get("extractor"))), SIDE)
     maps = _weights(row, "image").reshape(-1, side, side)
     if is_mirrored(str(row.get("extractor")), row["image"]):
         maps = maps[..., ::-1]
-    views = [_look(word, one) for word, one in zip(row["words"], maps, strict=True)]
+    views = [_look(word, one) for word, one in zip(_steps(row), maps, strict=True)]
     return f'<div class="looks" style="--picture: url({data})">{"".join(views)}</div>'
 
 
@@ -123,11 +133,15 @@ def _look(word: str, weights: np.ndarray) -> str:
     )
 
 
-def middle(pixels: np.ndarray) -> np.ndarray:
-    """What the network sees of a picture [H, W, 3]: the middle square, without its margin."""
-    side = max(1, round(min(pixels.shape[:2]) * SEEN))
-    top, left = ((size - side) // 2 for size in pixels.shape[:2])
-    return pixels[top : top + side, left : left + side]
+def seen(pixels: np.ndarray, extractor: str) -> np.ndarray:
+    """What a network sees of a picture [H, W, 3], as it sees it: [SIDE, SIDE, 3].
+
+    Of a network that is none of ours, the usual middle is shown.
+    """
+    network = NETWORKS.get(bare_name(extractor), NETWORKS["resnet101"])
+    left, top, width, height = network.preprocessing.window(*pixels.shape[:2])
+    corners = map(round, (left, top, left + width, top + height))
+    return np.asarray(Image.fromarray(pixels).crop(tuple(corners)).resize((SIDE, SIDE)))
 
 
 def _weights(row: Row, name: str) -> np.ndarray:

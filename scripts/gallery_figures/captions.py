@@ -1,9 +1,8 @@
 """Figure 3: query images, what their users wrote, what we and the baselines predict."""
 
+from scripts.cards import marked_prediction
 from scripts.gallery_figures.parts import Album, Figure, Row, chosen, draw, line, sign, truth
 from scripts.gallery_figures.runs import Run, describe
-from utils import figures
-from utils.predictions import for_people
 
 WIDTH = 960
 
@@ -44,10 +43,8 @@ def figure(
 
 def _entry(row: Row, runs: list[Run], said: list[Row], album: Album) -> str:
     lines = [line("GT", truth(row, runs[0].task))]
-    references = [text.split() for text in for_people(row)[1]]
     for place, (run, one) in enumerate(zip(runs, said, strict=True)):
-        words = for_people(one)[0].split()
-        html = figures.marked(words, figures.hits(words, references), sign(run.task))
+        html = marked_prediction(one, sign(run.task))
         lines.append(line(_name(run, place), html, ours=place == 0))
     return (
         f'<div class="entry">{album.html(row["image"])}<div class="lines">{"".join(lines)}</div>'

@@ -4,11 +4,10 @@ import random
 from collections import Counter
 from html import escape
 
+from scripts.cards import marked_prediction, name_users
 from scripts.gallery_figures.parts import Album, Figure, Row, draw, line, sign, truth
 from scripts.gallery_figures.runs import Run, describe
-from utils import figures
 from utils.errors import UserError
-from utils.predictions import for_people
 
 WIDTH = 860
 COLUMNS = 3
@@ -24,10 +23,16 @@ def figure(runs: list[Run], album: Album, seed: int, user: str | None = None) ->
         user: the name, instead; however few posts there are.
 
     Raises:
-        UserError: no run has a post of this user.
+        UserError: no run has a post of this user, or no run knows users.
+
+    Returns:
+        None where nobody knows who wrote the posts.
     """
-    if not runs:
+    runs = [run for run in runs if name_users(run.predictions)]
+    if not runs and user is None:
         return None
+    if not runs:
+        raise UserError(f"--user {user}: nobody knows who wrote these posts; leave it out")
     by_user = [(run, _by_user(run.predictions)) for run in runs]
     found = [(run, posts) for run, posts in by_user if user is None or user in posts]
     if not found:
@@ -108,10 +113,7 @@ def _tiles(rows: list[Row], run: Run, album: Album) -> str:
 
 
 def _tile(row: Row, task: str, album: Album) -> str:
-    prediction, references = for_people(row)
-    words = prediction.split()
-    flags = figures.hits(words, [text.split() for text in references])
-    ours = line("Ours", figures.marked(words, flags, sign(task)), ours=True)
+    ours = line("Ours", marked_prediction(row, sign(task)), ours=True)
     return (
         f'<div>{album.html(row["image"])}<div class="lines">{line("GT", truth(row, task))}{ours}'
         "</div></div>"

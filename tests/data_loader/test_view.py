@@ -1,5 +1,6 @@
 """Views: written whole or not at all, opened with checks, and sharing one list of images."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -199,3 +200,17 @@ def test_a_post_is_described_as_predictions_name_it(tmp_path):
     }
     assert view.test_subset == "test"
     assert view.tag_counts() == (2, 5.0)
+
+
+def test_pieces_of_words_are_written_out_as_words_too(tmp_path):
+    pytest.importorskip("kiwipiepy")
+    write_small(tmp_path)
+    plain = open_view(tmp_path)
+    words = ["바다/NNG", "에/JKB"]
+    assert plain.write_out(words, ["x"]) == {"prediction": "바다/NNG 에/JKB"}
+    korean = dataclasses.replace(plain, settings=plain.settings | {"tokenizer": "korean"})
+    texts = {"text": "바다에", "reference_texts": ["바다가", "_UNK"]}
+    found = korean.write_out(words, ["바다/NNG 가/JKS", "_UNK"])
+    assert found == {"prediction": "바다/NNG 에/JKB"} | texts
+    tags = dataclasses.replace(korean, settings=korean.settings | {"task": "hashtag"})
+    assert tags.write_out(["바다", "바다"], []) == {"prediction": "바다"}

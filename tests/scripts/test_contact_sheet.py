@@ -73,6 +73,20 @@ def test_pieces_of_words_are_drawn_as_words():
     assert "바다에 가다" in text and "/" not in text and html.count("<mark>") == 1
 
 
+def test_every_morpheme_of_the_truth_is_marked():
+    pieces = row(1, "바다/NNG 는/JX 예쁘/VA 었/EP 다/EF", ["바다/NNG 가/JKS 예쁘/VA 다/EF"])
+    (post,) = choose([pieces | {"text": "바다는 예뻤다", "reference_texts": ["바다가 예쁘다"]}])
+    marked = contact_sheet.card(post, None).split("예쁘다</bdi>")[1]
+    assert "<mark>바다</mark>는" in marked and "<mark>예뻤다</mark>" in marked
+
+
+def test_nobody_is_no_user():
+    nobody = [{**row(n), "user": "harrison"} for n in range(3)]
+    assert {post.user for post in choose(nobody)} == {""}
+    assert 'class="user"' not in contact_sheet.card(choose(nobody)[0], None)
+    assert "harrison" in {post.user for post in choose([*nobody, row(5)], count=9)}
+
+
 def test_hashtags_get_their_sign_and_captions_do_not():
     (post,) = contact_sheet.choose_posts([[row(1)]], ["CSMN hashtags"], 1, 0)
     assert "#cat" in text_of(contact_sheet.card(post, None))

@@ -111,6 +111,35 @@ def test_pieces_of_words_are_drawn_as_words(runs, tmp_path):
     loaded = [dataclasses.replace(one, predictions=[pieces]) for one in load_runs(runs, [])[:1]]
     body = captions.figure(loaded, Album(tmp_path), 1, 0, ()).body
     assert body.count("바다에") == 2 and body.count("<mark>") == 1 and "NNG" not in body
+    tiles = images.figure(loaded, Album(tmp_path), 0).body
+    assert "<mark>바다에</mark>" in tiles and "NNG" not in tiles
+
+
+def test_attention_names_what_a_model_has(runs, tmp_path):
+    """A Korean run: its steps are morphemes, and it reads no user and no words of its own."""
+    pieces = looked(0, "바다/NNG 가/JKS", "바다/NNG") | {
+        "text": "바다가",
+        "reference_texts": ["바다"],
+    }
+    pieces |= {"slots": {"image": ["cell"] * 4}, "attention": {"image": np.eye(3, 4).tolist()}}
+    (run,) = load_runs(runs[:1], [])
+    run.attention[:] = [pieces]
+    figure = attention.figure([run], Album(tmp_path / "pictures"), 1, 0, ())
+    assert "NNG" not in figure.body and "바다가" in figure.body
+    assert figure.body.count(">바다</bdi>") == 2  # the truth, and a step
+    assert "image" in figure.subtitle and "user" not in figure.subtitle
+
+
+def test_nobody_is_no_user(runs, tmp_path):
+    (run,) = load_runs(runs[:1], [])
+    posts = [row(n, user="kts") for n in range(4)]
+    nobody = dataclasses.replace(run, predictions=posts)
+    assert images.figure([nobody], Album(tmp_path), 0) is None
+    with pytest.raises(UserError, match="--user kts: nobody knows who wrote"):
+        images.figure([nobody], Album(tmp_path), 0, "kts")
+    assert "ann" in images.figure([nobody, run], Album(tmp_path), 0).subtitle
+    people = dataclasses.replace(run, predictions=[*posts, row(9)])
+    assert "kts" in images.figure([people], Album(tmp_path), 0, "kts").subtitle  # one of several
 
 
 def test_right_tags_are_bold_and_remembered_ones_coloured(runs, tmp_path):
@@ -166,11 +195,13 @@ def test_what_is_not_written_yet_is_empty():
 
 
 def test_maps_lie_where_the_network_looks():
-    from model.preprocessing import CROP, SHORTER_SIDE
-
-    assert attention.SEEN == CROP / SHORTER_SIDE
-    pixels = np.zeros([64, 100, 3], np.uint8)
-    assert attention.middle(pixels).shape == (56, 56, 3)
+    across = np.tile(np.arange(200, dtype=np.uint8)[:, np.newaxis], [128, 1, 3])
+    edges = {"resnet101": (44, 155), "resnext101_32x8d-flipped_random": (36, 163), "toy": (44, 155)}
+    edges["inception_v3_random"] = (0, 199)
+    for extractor, (first, last) in edges.items():
+        square = attention.seen(across, extractor)
+        assert square.shape == (224, 224, 3)
+        assert abs(int(square[100, 0, 0]) - first) < 2 and abs(int(square[100, -1, 0]) - last) < 2
 
 
 def test_image_cells_are_drawn_once_per_word(runs, tmp_path):
