@@ -71,8 +71,9 @@ class BuildOptions:
     min_count: int = 1
     """Words that training posts have less often are unknown."""
 
-    split: Literal["users", "posts"] = "users"
-    """crawl: whole users go to training, validation or test, or any post can go anywhere. folder:
+    split: Literal["users", "posts"] | None = None
+    """crawl: whole users go to training, validation or test (users, the default), or any post can
+    go anywhere. folder:
     posts divides the files, with all captions of each, whatever their captions' file says; without
     it, that file says which are train, val and test."""
     train_share: float = 0.9
@@ -122,7 +123,7 @@ class BuildOptions:
         """The split in the view's name."""
         if self.division:
             return "posts"
-        return "shipped" if self.shipped else self.split
+        return "shipped" if self.shipped else self.split or "users"
 
     @property
     def division(self) -> Division | None:
@@ -148,6 +149,8 @@ class BuildOptions:
         values = defaults_of(self.source, task)._asdict()
         if self.shipped and self.tokenizer == "released":
             values["val_posts"] = 0
+        if not self.shipped:
+            values["split"] = "users"
         missing = {name: v for name, v in values.items() if getattr(self, name) is None}
         completed = replace(self, **missing)
         self._refuse_idle_flags(completed.idle)

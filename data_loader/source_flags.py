@@ -66,12 +66,12 @@ def counts_known_words(source: str) -> bool:
 
 
 def idle_flags(
-    source: str, task: str, tokenizer: str, context: str, harrison_split: str, split: str = "users"
+    source: str, task: str, tokenizer: str, context: str, harrison_split: str, split: str | None
 ) -> set:
     """Flags that do nothing with these values of others."""
     idle = set(CRAWL_ONLY) if source in SHIPPED else {"val_posts"}
-    if source == "folder":  # only where it has to be divided
-        idle -= DIVISION if split == "posts" else {"split"}
+    if source == "folder" and split == "posts":  # only where it has to be divided
+        idle -= DIVISION
     if source != "harrison":
         idle.add("harrison_split")
     if source != "flickr30k":

@@ -297,6 +297,7 @@ def test_a_crawl_is_divided_as_its_authors_divided_theirs(tmp_path):
         ({"context": "others"}, "--context others takes a user's words, and --source kts"),
         ({"tokenizer": "released"}, "--tokenizer released reproduces scripts for crawl"),
         ({"min_posts": 3}, "--min_posts does nothing with --source kts"),
+        ({"split": "users"}, "--split does nothing with --source kts"),  # it has its own
         ({"stored_words": 7}, "--stored_words does nothing with --source kts"),
         ({"val_posts": 7}, "--val_posts does nothing"),
         ({"tokenizer": "korean"}, "--tokenizer does nothing with --source kts --task hashtag"),

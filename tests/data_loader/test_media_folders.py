@@ -130,8 +130,9 @@ def test_what_does_nothing_with_a_folder_is_refused(tmp_path):
         build("folder", folder, tmp_path, test_posts=7)
     with pytest.raises(UserError, match="--source folder has captions only"):
         build("folder", folder, tmp_path, task="hashtag")
-    with pytest.raises(UserError, match="--split does nothing with --source msrvtt"):
-        build("msrvtt", folder, tmp_path, split="posts")
+    for source, split in (("msrvtt", "posts"), ("msrvtt", "users"), ("folder", "users")):
+        with pytest.raises(UserError, match=f"--split does nothing with --source {source}"):
+            build(source, folder, tmp_path, split=split)
 
 
 def test_lines_of_a_folder_that_cannot_be_used_are_counted(tmp_path):
