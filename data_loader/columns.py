@@ -10,13 +10,15 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from utils.errors import UserError
-from utils.files import reserve, sha256, write_json
+from utils.files import reserve, sha256, with_checksum, without_checksum, write_json
 
 CONTENTS = "columns.json"
 SMALL_FILE = 4 << 20  # bytes; up to this size a file's sha256 is compared whenever it is opened
@@ -24,31 +26,55 @@ PIECE = 16 << 20  # bytes written and hashed at a time
 
 
 class Columns:
-    """The columns of one folder, checked and opened; nothing is read before it is used."""
+    """The columns of one folder; a large one is compared with its sha256 when it is first used.
 
-    def __init__(self, arrays: dict[str, np.ndarray], text_names: list[str]):
+    Args:
+        arrays: name to memory map.
+        text_names: which columns are texts.
+        unchecked: name to a function that raises where the file of that name is damaged.
+    """
+
+    def __init__(
+        self,
+        arrays: dict[str, np.ndarray],
+        text_names: list[str],
+        unchecked: Mapping[str, Callable[[], None]],
+    ):
         self._arrays = arrays
+        self._unchecked = dict(unchecked)
         self.text_names = text_names
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """The array of a numeric column, a read-only memory map."""
+        """The array of a numeric column, a read-only memory map.
+
+        Raises:
+            UserError: its file is damaged.
+        """
+        check = self._unchecked.get(name)
+        if check:
+            check()
+            self._unchecked.pop(name, None)  # another thread may have been as fast
         return self._arrays[name]
+
+    def rows(self, name: str) -> int:
+        """How many rows a numeric column has; reads nothing."""
+        return len(self._arrays[name])
 
     def __contains__(self, name: str) -> bool:
         return name in self._arrays or name in self.text_names
 
     def text(self, name: str, row: int) -> str:
         """One row of a text column."""
-        offsets = self._arrays[f"{name}.offsets"]
+        offsets = self[f"{name}.offsets"]
         if not 0 <= row < len(offsets) - 1:
             raise IndexError(f"row {row} of column {name!r}, which has {len(offsets) - 1} rows")
         start, end = int(offsets[row]), int(offsets[row + 1])
-        return self._arrays[f"{name}.bytes"][start:end].tobytes().decode("utf-8")
+        return self[f"{name}.bytes"][start:end].tobytes().decode("utf-8")
 
     def texts(self, name: str) -> list[str]:
         """All rows of a text column."""
-        data = self._arrays[f"{name}.bytes"].tobytes()
-        offsets = self._arrays[f"{name}.offsets"].tolist()
+        data = self[f"{name}.bytes"].tobytes()
+        offsets = self[f"{name}.offsets"].tolist()
         return [data[start:end].decode("utf-8") for start, end in itertools.pairwise(offsets)]
 
 
@@ -71,11 +97,13 @@ def write_columns(folder: Path, columns: Mapping[str, np.ndarray | Sequence[str]
             text_names.append(name)
             arrays[f"{name}.bytes"], arrays[f"{name}.offsets"] = _pack_texts(values)
     files = {f"{name}.npy": write_array(folder / f"{name}.npy", a) for name, a in arrays.items()}
-    write_json(folder / CONTENTS, {"files": files, "text": text_names})
+    write_json(folder / CONTENTS, with_checksum({"files": files, "text": text_names}))
 
 
 def open_columns(folder: Path, remedy: str = "") -> Columns:
-    """Opens the columns of a folder; sizes and headers are checked, small files by sha256.
+    """Opens the columns of a folder; sizes and headers are checked, and small files' sha256.
+
+    Large files are compared with their sha256 when they are first used: opening stays instant.
 
     Args:
         folder: what `write_columns` wrote.
@@ -84,16 +112,42 @@ def open_columns(folder: Path, remedy: str = "") -> Columns:
     Raises:
         UserError: a file is missing, cut short or changed; the message names it.
     """
+    files, text_names = read_contents(folder, remedy)
+    arrays, unchecked = {}, {}
+    for file, expected in files.items():
+        name = file.removesuffix(".npy")
+        arrays[name] = _open_array(folder / file, expected, remedy)
+        if expected["bytes"] > SMALL_FILE:
+            unchecked[name] = partial(check_sum, folder / file, expected, remedy)
+    return Columns(arrays, text_names, unchecked)
+
+
+def read_contents(folder: Path, remedy: str = "") -> tuple[dict[str, dict], list[str]]:
+    """What columns.json says: the description of each file by its name, and the text columns.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     try:
         contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-        files, text_names = contents["files"], contents["text"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        contents = without_checksum(contents)
+        return contents["files"], contents["text"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"cannot read {folder / CONTENTS} ({error}); {remedy}") from error
-    arrays = {
-        name.removesuffix(".npy"): _open_array(folder / name, expected, remedy)
-        for name, expected in files.items()
-    }
-    return Columns(arrays, text_names)
+
+
+def check_sum(path: Path, expected: Mapping[str, Any], remedy: str = "") -> None:
+    """Compares all of a column's file with its description.
+
+    Raises:
+        UserError: it is missing, cut short or changed.
+    """
+    try:
+        _check_size(path, expected, remedy)
+        if sha256(path) != expected["sha256"]:
+            raise UserError(f"{path} is damaged: its sha256 differs from {CONTENTS}; {remedy}")
+    except OSError as error:
+        raise UserError(f"cannot open {path} ({error}); {remedy}") from error
 
 
 def write_array(path: Path, array: np.ndarray) -> dict:
@@ -136,6 +190,12 @@ def disk_error(path: Path, error: OSError, size: int = 0) -> UserError:
     return UserError(f"cannot write {path}: {error.strerror or error}")
 
 
+def _check_size(path: Path, expected: Mapping[str, Any], remedy: str) -> None:
+    size = path.stat().st_size
+    if size != expected["bytes"]:
+        raise UserError(f"{path} is damaged: {size} bytes, expected {expected['bytes']}; {remedy}")
+
+
 def _pack_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Strings -> (all bytes [total] uint8, offsets [N + 1] int64)."""
     encoded = [text.encode("utf-8") for text in texts]
@@ -147,13 +207,9 @@ def _pack_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 def _open_array(path: Path, expected: dict, remedy: str) -> np.ndarray:
     """Maps one file into memory after comparing it with its description."""
     try:
-        size = path.stat().st_size
-        if size != expected["bytes"]:
-            raise UserError(
-                f"{path} is damaged: {size} bytes, expected {expected['bytes']}; {remedy}"
-            )
-        if size <= SMALL_FILE and sha256(path) != expected["sha256"]:
-            raise UserError(f"{path} is damaged: its sha256 differs from {CONTENTS}; {remedy}")
+        _check_size(path, expected, remedy)
+        if expected["bytes"] <= SMALL_FILE:
+            check_sum(path, expected, remedy)
         # An empty array cannot be mapped.
         mode = "r" if np.prod(expected["shape"]) else None
         array = np.load(path, mmap_mode=mode, allow_pickle=False)

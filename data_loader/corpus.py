@@ -21,7 +21,7 @@ from data_loader.text_files import Story, read_stories, split_stories
 from data_loader.vocabulary import EOS, UNK
 from utils.checks import check_range
 from utils.errors import UserError
-from utils.files import sha256, write_json
+from utils.files import sha256, with_checksum, without_checksum, write_json
 
 FORMAT = 1
 DESCRIPTION, CHARACTERS = "corpus.json", "characters.json"
@@ -70,7 +70,7 @@ class CorpusOptions:
 
 @dataclass(frozen=True)
 class Text:
-    """The stories of one subset; every array is a read-only memory map.
+    """The stories of one subset; every array is a read-only memory map, checked when first used.
 
     Attributes:
         name: train, val or test.
@@ -79,12 +79,20 @@ class Text:
     """
 
     name: str
-    ids: np.ndarray
-    starts: np.ndarray
     columns: Columns = field(repr=False)
 
+    @property
+    def ids(self) -> np.ndarray:
+        """See above."""
+        return self.columns["ids"]
+
+    @property
+    def starts(self) -> np.ndarray:
+        """See above."""
+        return self.columns["starts"]
+
     def __len__(self) -> int:
-        return len(self.ids)
+        return self.columns.rows("ids")
 
     def story(self, row: int) -> np.ndarray:
         """The ids of one story, EOS included."""
@@ -151,7 +159,8 @@ def open_corpus(folder: Path) -> Corpus:
     remedy = f"build it again: {BUILD_COMMAND} --out {folder} --overwrite"
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        description = without_checksum(description)
+    except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"cannot read {folder / DESCRIPTION} ({error}); {remedy}") from error
     path = folder / CHARACTERS
     if description.get("format") != FORMAT:
@@ -163,8 +172,7 @@ def open_corpus(folder: Path) -> Corpus:
 
 
 def _open_text(folder: Path, remedy: str) -> Text:
-    columns = open_columns(folder, remedy)
-    return Text(folder.name, columns["ids"], columns["starts"], columns)
+    return Text(folder.name, open_columns(folder, remedy))
 
 
 def _settings(options: CorpusOptions) -> dict:
@@ -198,7 +206,7 @@ def _write(
         "skipped": dict(skipped),
         "characters_sha256": sha256(folder / CHARACTERS),
     }
-    write_json(folder / DESCRIPTION, description)
+    write_json(folder / DESCRIPTION, with_checksum(description))
 
 
 def _columns(stories: Sequence[Story], characters: Characters) -> dict:

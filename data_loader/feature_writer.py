@@ -35,7 +35,7 @@ from data_loader.features import (
     rows_path,
 )
 from utils.errors import UserError
-from utils.files import fsync_folder, reserve, write_json
+from utils.files import fsync_folder, reserve, with_checksum, write_json
 
 SECONDS_BETWEEN_FLUSHES = 10.0
 NOT_MENTIONED = {"precision": "float32"}  # what a description means that does not say
@@ -166,7 +166,7 @@ class FeatureWriter:
                 failed.pop(self._names[row], None)
             failed |= {self._names[row]: reason for row, reason in self._failed.items()}
             metadata["failed"] = dict(sorted(failed.items()))  # the same whoever came first
-            write_json(self.path.with_suffix(".json"), metadata)
+            write_json(self.path.with_suffix(".json"), with_checksum(metadata))
 
 
 def write_features(
@@ -253,7 +253,8 @@ def _create_or_grow(path: Path, description: dict, names: Sequence[str], made_wi
     _reserve(path, FEATURE_DTYPE, (rows, description["slots"], description["dim"]))
     _reserve(rows_path(path), ROW_DTYPE, (rows,))
     late = {"made_with": made_with, "rows": rows, "images_sha256": hash_names(names)}
-    write_json(path.with_suffix(".json"), description | late | {"failed": failed})
+    content = description | late | {"failed": failed}
+    write_json(path.with_suffix(".json"), with_checksum(content))
 
 
 def _check_same_features(path: Path, metadata: dict, description: dict) -> None:

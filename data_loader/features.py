@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import UserError
+from utils.files import without_checksum
 
 NOT_DONE, DONE, FAILED = 0, 1, 2
 # Eight aligned bytes: one row's entry never straddles a page, so it is never half written.
@@ -164,8 +165,9 @@ def read_metadata(path: Path) -> dict:
     """
     try:
         metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        metadata = without_checksum(metadata)
         return metadata | {"rows": int(metadata["rows"]), "failed": dict(metadata["failed"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path.with_suffix('.json')} cannot be read ({error}); delete {path.stem}.* in "
             f"{path.parent} and extract the features again"
@@ -219,6 +221,7 @@ class FeatureStore:
                 f"{len(table)}; delete both and extract the features again"
             )
         self.state, self._crc32 = table["state"].copy(), table["crc32"].copy()
+        self._check_states()
         self.slots, self.dim = self._features.shape[1:]
         self._verified = np.zeros(len(self), bool)
 
@@ -273,6 +276,15 @@ class FeatureStore:
             start = self._start + row * size
             page = start - start % mmap.PAGESIZE
             self._file.madvise(mmap.MADV_WILLNEED, page, start + size - page)
+
+    def _check_states(self) -> None:
+        """Only rows that are done have a crc32: a changed state would leave posts out unseen."""
+        odd = (self.state > FAILED) | ((self.state != DONE) & (self._crc32 != 0))
+        if odd.any():
+            raise UserError(
+                f"{rows_path(self.path)} is damaged: the state of image row {odd.argmax()} cannot "
+                f"be; delete {self.path.stem}.* in {self.path.parent} and extract again"
+            )
 
     def _verify(self, row: int, features: np.ndarray) -> None:
         if zlib.crc32(features) != self._crc32[row]:

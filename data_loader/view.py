@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from data_loader.columns import Columns, disk_error, open_columns, write_columns
-from data_loader.features import read_image_names
+from data_loader.features import hash_names, read_image_names
 from data_loader.korean import join_korean
 from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
 from data_loader.sources import WITHOUT_USERS
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from utils.errors import UserError
-from utils.files import sha256, write_json
+from utils.files import sha256, with_checksum, without_checksum, write_json
 from utils.predictions import join_id, join_words
 
 FORMAT = 1
@@ -37,12 +37,19 @@ BUILD_COMMAND = "python -m scripts.build_dataset --source crawl --input POSTS"
 UNKNOWN_TIME = np.iinfo(np.int64).min  # `created_at` of a post without a readable date
 
 
+def _column(name: str) -> property:
+    return property(lambda subset: subset.columns[name])
+
+
 @dataclass(frozen=True)
 class Subset:
     """The posts of one subset, N of them; every array is a read-only memory map.
 
+    A large column is compared with its checksum when it is first asked for.
+
     Attributes:
         name: train, val, test, test1 or test2.
+        columns: all of them, texts too.
         caption_ids: [N, W] int32, the post's words without GO and EOS, 0 padded. W is the
             longest post that may be stored (`--max_words`).
         caption_length: [N] int32, words in `caption_ids`.
@@ -55,17 +62,17 @@ class Subset:
     """
 
     name: str
-    caption_ids: np.ndarray
-    caption_length: np.ndarray
-    context_ids: np.ndarray
-    context_length: np.ndarray
-    user: np.ndarray
-    image_row: np.ndarray
-    created_at: np.ndarray
     columns: Columns = field(repr=False)
+    caption_ids = _column("caption_ids")
+    caption_length = _column("caption_length")
+    context_ids = _column("context_ids")
+    context_length = _column("context_length")
+    user = _column("user")
+    image_row = _column("image_row")
+    created_at = _column("created_at")
 
     def __len__(self) -> int:
-        return len(self.caption_length)
+        return self.columns.rows("caption_length")
 
     def text(self, column: str, row: int) -> str:
         """A text of one post: `post_id`, or `reference`, the words before the vocabulary.
@@ -79,6 +86,9 @@ class Subset:
         return self.text("reference", row).split("\n")
 
 
+NUMBERS = tuple(name for name, kind in vars(Subset).items() if isinstance(kind, property))
+
+
 @dataclass(frozen=True)
 class View:
     """One data set, ready to train on.
@@ -89,6 +99,8 @@ class View:
         vocabulary: the words behind the ids.
         idf: [V] float64, inverse document frequency of each word over the training users.
         settings: how the posts were made: task, split, context, tokenizer, letters, max_words ...
+        images: how many lines of images.txt there were when it was built, and their sha256; None
+            for a view of before that was noted.
         report: what the filters removed, and statistics.
     """
 
@@ -98,6 +110,7 @@ class View:
     idf: np.ndarray
     settings: dict
     columns: Columns = field(repr=False)
+    images: tuple[int, str] | None = None
 
     @cached_property
     def users(self) -> list[str]:
@@ -168,6 +181,11 @@ class View:
                 f"{self.folder.parent / IMAGES} has {len(names)} lines, expected {needed} or more; "
                 f"{rebuild(self.settings)}"
             )
+        if self.images and hash_names(names[: self.images[0]]) != self.images[1]:
+            raise UserError(
+                f"{self.folder.parent / IMAGES} is damaged: its first {self.images[0]} lines are "
+                f"not those that {self.folder.name} was built with; {rebuild(self.settings)}"
+            )
         return names
 
 
@@ -202,7 +220,7 @@ def open_view(
     folder = Path(root) / view_name(task, split, context)
     if not (folder / DESCRIPTION).is_file():
         raise _missing(Path(root), task, split, context)
-    description = read_json(folder / DESCRIPTION)
+    description = read_description(folder)
     if description.get("format") != FORMAT:
         raise UserError(
             f"{folder / DESCRIPTION} has format {description.get('format')!r}, expected {FORMAT}; "
@@ -221,6 +239,7 @@ def open_view(
         idf=columns["idf"],
         settings=description["settings"],
         columns=columns,
+        images=_images_of(description),
     )
 
 
@@ -271,13 +290,16 @@ def write_view(
             write_columns(folder, {"idf": np.asarray(idf, np.float64), "users": list(users)})
             vocabulary.save(folder / VOCABULARY)
             write_json(folder / REPORT, dict(report or {}))
+            names = read_image_names(root)
             description = {
                 "format": FORMAT,
                 "settings": settings,
                 "subsets": {subset: len(columns["user"]) for subset, columns in subsets.items()},
                 "vocabulary_sha256": sha256(folder / VOCABULARY),
+                "report_sha256": sha256(folder / REPORT),
+                "images": {"number": len(names), "sha256": hash_names(names)},
             }
-            write_json(folder / DESCRIPTION, description)
+            write_json(folder / DESCRIPTION, with_checksum(description))
     return root / name
 
 
@@ -314,15 +336,34 @@ def read_json(path: Path) -> dict:
         raise UserError(f"cannot read {path} ({error}); {rebuild({})}") from error
 
 
+def read_description(folder: Path) -> dict:
+    """What view.json says of a view's folder.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / DESCRIPTION
+    description = read_json(path)
+    try:
+        return without_checksum(description)
+    except (ValueError, AttributeError) as error:
+        settings = description.get("settings", {}) if isinstance(description, dict) else {}
+        raise UserError(f"{path} is damaged ({error}); {rebuild(settings)}") from error
+
+
+def _images_of(description: Mapping) -> tuple[int, str] | None:
+    images = description.get("images")
+    return (images["number"], images["sha256"]) if images else None
+
+
 def _open_subset(folder: Path, rows: int, remedy: str) -> Subset:
     """Opens one subset and holds its columns to the same number of rows."""
     columns = open_columns(folder, remedy)
-    names = [name for name in Subset.__dataclass_fields__ if name not in ("name", "columns")]
-    arrays = {name: columns[name] for name in names}
-    for name, array in arrays.items():
-        if len(array) != rows:
-            raise UserError(f"{folder}/{name}.npy has {len(array)} rows, not {rows}; {remedy}")
-    return Subset(name=folder.name, columns=columns, **arrays)
+    for name in NUMBERS:
+        found = columns.rows(name)
+        if found != rows:
+            raise UserError(f"{folder}/{name}.npy has {found} rows, not {rows}; {remedy}")
+    return Subset(folder.name, columns)
 
 
 def _open_vocabulary(path: Path, expected: str, remedy: str) -> Vocabulary:

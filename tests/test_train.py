@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from data_loader.features import read_metadata
 from data_loader.view import VOCABULARY
 from tests import small_world
 from tests.bigram import use_bigram
@@ -143,7 +144,7 @@ def test_features_of_another_network_are_refused(whole, tmp_path, bigram):
     """Of the same name and shape: extracted with other weights."""
     world = make_world(tmp_path / "data")
     path = world / "features/toy-pool5.json"
-    described = json.loads(path.read_text()) | {"encoder": {"sha256": "other weights"}}
+    described = read_metadata(path) | {"encoder": {"sha256": "other weights"}}
     path.write_text(json.dumps(described))
     with pytest.raises(UserError, match="features is '"):
         run_train(world, whole, epochs=EPOCHS)
@@ -163,7 +164,7 @@ def test_a_world_without_validation_posts_trains(tmp_path, bigram):
     world = make_world(tmp_path / "data")
     view = world / "caption-users-others"
     description = json.loads((view / "view.json").read_text())
-    del description["subsets"]["val"]
+    del description["subsets"]["val"], description["checksum"]
     (view / "view.json").write_text(json.dumps(description))
     run_train(world, tmp_path / "run", epochs=2)
     run = learnt(tmp_path / "run")

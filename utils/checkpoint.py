@@ -235,7 +235,7 @@ def _write(folder: Path, parts: Mapping[str, Mapping[str, np.ndarray]], state: d
         digests = pool.map(_write_array, *zip(*jobs, strict=True)) if jobs else []
         hashes = {file: digest for (_, file, _), digest in zip(jobs, digests, strict=True)}
     content = json.loads(json.dumps({**state, "files": hashes}, allow_nan=False))
-    files.write_json(folder / "state.json", {**content, "checksum": files.sha256_of_json(content)})
+    files.write_json(folder / "state.json", files.with_checksum(content))
     files.fsync_tree(folder)
 
 

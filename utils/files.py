@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,23 @@ def sha256(path: Path) -> str:
 def sha256_of_json(value: Any) -> str:
     """The SHA-256 of a JSON value; independent of the order of keys and of white space."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def with_checksum(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object that says, under `checksum`, what the rest of it must be."""
+    return {**value, "checksum": sha256_of_json(value)}
+
+
+def without_checksum(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What `with_checksum` was given; an object that has no checksum is as it is.
+
+    Raises:
+        ValueError: the rest is not what the checksum says.
+    """
+    rest = {name: inner for name, inner in value.items() if name != "checksum"}
+    if "checksum" in value and sha256_of_json(rest) != value["checksum"]:
+        raise ValueError("it does not match its own checksum")
+    return rest
 
 
 def fsync_folder(path: Path) -> None:

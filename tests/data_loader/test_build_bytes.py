@@ -1,6 +1,7 @@
 """A view is, byte for byte, what it always was."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ NOT_COMPARED = ("idf.npy", "columns.json", "report.json", "view.json")
 
 
 @pytest.mark.parametrize(
-    ("task", "expected"), [("caption", "858e27bb4e3d8213"), ("hashtag", "0837eb5ca0ef6b64")]
+    ("task", "expected"), [("caption", "d40b00d1fb5857d1"), ("hashtag", "a08c1dc4d2545ade")]
 )
 def test_all_the_dirt_of_a_toy_world_becomes_the_same_columns(tmp_path, task, expected):
     """An intended change of views changes these numbers."""
@@ -26,7 +27,7 @@ def test_all_the_dirt_of_a_toy_world_becomes_the_same_columns(tmp_path, task, ex
     options = {"min_posts": 10, "test_posts": 12, "train_share": 0.6, "jobs": 1, "task": task}
     view, _ = build_view(BuildOptions("crawl", tmp_path, out=tmp_path / "data", **options), False)
     names = (str(path.relative_to(view)) for path in view.rglob("*") if path.is_file())
-    columns = sorted(name for name in names if name not in NOT_COMPARED)
+    columns = sorted(name for name in names if Path(name).name not in NOT_COMPARED)
     digest = hashlib.sha256()
     for name in columns:
         digest.update(name.encode() + (view / name).read_bytes())

@@ -8,6 +8,7 @@ import pytest
 
 from data_loader import columns
 from utils.errors import UserError
+from utils.files import sha256
 
 
 @pytest.fixture
@@ -23,6 +24,12 @@ def sample():
 def folder(tmp_path, sample):
     columns.write_columns(tmp_path / "train", sample)
     return tmp_path / "train"
+
+
+def flip_a_byte(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
 
 
 def test_reads_what_was_written(folder, sample):
@@ -58,9 +65,7 @@ def test_a_file_cut_short_is_found(folder):
 
 
 def test_a_changed_byte_is_found_in_a_small_file(folder):
-    data = bytearray((folder / "text.bytes.npy").read_bytes())
-    data[-1] ^= 1
-    (folder / "text.bytes.npy").write_bytes(data)
+    flip_a_byte(folder / "text.bytes.npy")
     with pytest.raises(UserError, match=r"text\.bytes\.npy is damaged: its sha256"):
         columns.open_columns(folder)
 
@@ -75,7 +80,41 @@ def test_a_large_file_is_held_to_its_header(folder, sample, monkeypatch):
 def test_a_large_file_is_not_read_when_it_is_opened(folder, monkeypatch):
     monkeypatch.setattr(columns, "SMALL_FILE", 0)
     monkeypatch.setattr(columns, "sha256", lambda path: pytest.fail(f"{path} was read"))
-    assert columns.open_columns(folder)["ids"].shape == (3, 5)
+    assert columns.open_columns(folder).rows("ids") == 3
+
+
+def test_a_changed_byte_in_a_large_file_is_found_before_its_first_use(folder, sample, monkeypatch):
+    monkeypatch.setattr(columns, "SMALL_FILE", 0)
+    for name in ("ids.npy", "text.bytes.npy"):
+        flip_a_byte(folder / name)
+    read = columns.open_columns(folder, "do this")
+    np.testing.assert_array_equal(read["time"], sample["time"])
+    for use in (lambda: read["ids"], lambda: read.text("text", 1), lambda: read.texts("text")):
+        for _ in range(2):  # an error that somebody caught does not make it sound
+            with pytest.raises(UserError, match=r"is damaged: its sha256 .*; do this"):
+                use()
+
+
+def test_a_large_file_is_compared_once(folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(columns, "SMALL_FILE", 0)
+    monkeypatch.setattr(columns, "sha256", lambda path: seen.append(path.name) or sha256(path))
+    read = columns.open_columns(folder)
+    for _ in range(3):
+        _ = read["ids"], read.text("text", 0)
+    assert sorted(seen) == ["ids.npy", "text.bytes.npy", "text.offsets.npy"]
+
+
+@pytest.mark.parametrize(("old", "new"), [('"bytes": 188', '"bytes": 189'), ('"text"]', '"teXt"]')])
+def test_a_changed_description_is_found(folder, old, new):
+    path = folder / columns.CONTENTS
+    text = path.read_text().replace("\n  ", " ").replace("[ ", "[").replace("\n", "")
+    path.write_text(text.replace('"text" ]', '"text"]'))
+    columns.open_columns(folder)  # the same JSON in other white space is no damage
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(UserError, match=r"columns\.json \(it does not match its own checksum\)"):
+        columns.open_columns(folder)
 
 
 @pytest.mark.parametrize("content", [None, "", "[1]", "{}"])

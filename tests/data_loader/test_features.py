@@ -89,6 +89,16 @@ def test_a_damaged_row_is_named(root, features):
         store.gather(np.array([4, 5]))
 
 
+@pytest.mark.parametrize("state", [NOT_DONE, FAILED, 77])
+def test_a_row_that_lost_its_state_is_named_and_not_left_out(root, features, state):
+    rows = write_features(root, "toy-map", features).with_suffix(".rows.npy")
+    table = np.load(rows)
+    table["state"][4] = state
+    np.save(rows, table)
+    with pytest.raises(UserError, match=r"toy-map\.rows\.npy is damaged: .* image row 4 cannot be"):
+        open_features(root, "map")
+
+
 def test_each_row_is_checked_once(root, features, monkeypatch):
     write_features(root, "toy-map", features)
     store = open_features(root, "map")
@@ -133,6 +143,13 @@ def test_a_shortened_file_is_named(root, features, suffix):
     path = write_features(root, "toy-map", features).with_suffix(suffix)
     os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(UserError, match=path.name):
+        open_features(root, "map")
+
+
+def test_a_changed_description_is_found(root, features):
+    path = write_features(root, "toy-map", features, failed={2: "broken"}).with_suffix(".json")
+    path.write_text(path.read_text().replace("2.jpg", "3.jpg"))
+    with pytest.raises(UserError, match=r"toy-map\.json cannot be read \(.* own checksum"):
         open_features(root, "map")
 
 

@@ -186,6 +186,27 @@ def test_a_shortened_image_list_is_found(tmp_path):
         _ = open_view(tmp_path).image_names
 
 
+def test_a_changed_image_list_is_found(tmp_path):
+    write_small(tmp_path)
+    path = tmp_path / "images.txt"
+    path.write_text(path.read_text() + "3.jpg\n")  # lines may follow
+    assert len(open_view(tmp_path).image_names) == 4
+    path.write_text(path.read_text().replace("1.jpg", "7.jpg"))
+    with pytest.raises(UserError, match=r"images\.txt is damaged: its first 3 lines.*make it"):
+        _ = open_view(tmp_path).image_names
+
+
+def test_any_wrong_character_of_the_description_is_found(tmp_path):
+    path = write_small(tmp_path) / "view.json"
+    text = path.read_text()
+    for old, new in (('"max_words": 5', '"max_words": 4'), ('"train": 11', '"train": 10')):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(UserError, match=r"view\.json is damaged.*make it --overwrite"):
+            open_view(tmp_path)
+    path.write_text(text)
+    assert open_view(tmp_path).images[0] == 3
+
+
 def test_view_names():
     assert view_name("hashtag", "posts", "previous") == "hashtag-posts-previous"
 

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from data_loader.view import read_description
 from scripts.reproduction import prepare
 from scripts.reproduction.attend_to_you import FULL
 from scripts.reproduction.networks import Features
@@ -71,7 +72,7 @@ def test_flags_that_do_not_fit_together(settings, words):
 
 def test_missing_views_are_built_as_those_that_are_there(tmp_path, root):
     view = root / "hashtag-users-others" / "view.json"
-    described = json.loads(view.read_text())
+    described = read_description(view.parent)
     made = "python -m scripts.build_dataset --source crawl --input 'my posts' --task hashtag"
     described["settings"]["command"] = f"{made} --min_posts 7 --language=none --out elsewhere"
     view.write_text(json.dumps(described))

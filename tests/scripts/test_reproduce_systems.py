@@ -11,7 +11,7 @@ import pytest
 
 from configuration import PRESETS, parse_config
 from data_loader.feature_writer import write_features
-from data_loader.view import open_view, write_view
+from data_loader.view import open_view, read_description, write_view
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from scripts import reproduce
 from scripts.reproduction import beaten, networks, prepare, smoke, smoke_sizes
@@ -286,7 +286,7 @@ def test_priors_beside_random_networks(korean, tmp_path, capsys):
 
 def test_a_missing_view_of_a_shipped_split_is_built_like_the_other(korean):
     view = korean.data_dir / "hashtag-shipped-none" / "view.json"
-    described = json.loads(view.read_text())
+    described = read_description(view.parent)
     made = "python -m scripts.build_dataset --source crawl --input posts --task hashtag"
     described["settings"]["command"] = f"{made} --context none --out elsewhere"
     view.write_text(json.dumps(described))
