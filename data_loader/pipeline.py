@@ -151,9 +151,10 @@ def open_posts(
     columns = view.subsets[subset]
     stored = columns.context_ids.shape[1]
     if user_words and view.settings["context"] == "none":
+        other = ", or build a view with users" if view.has_users else ""
         raise UserError(
             f"{view.folder} has no user contexts, and this method reads {user_words} words of each "
-            "user: take a method that knows no user, such as show-tell, or build a view with users"
+            f"user: take a method that knows no user, such as show-tell{other}"
         )
     if user_words > stored:
         raise UserError(

@@ -88,6 +88,36 @@ def test_a_missing_view_lists_those_that_exist(tmp_path):
     assert list_views(tmp_path) == ["caption-users-all"]
 
 
+@pytest.mark.parametrize(
+    ("source", "wanted", "words", "absent"),
+    [
+        ("kts", "caption users others", "take the one of --task caption --split shipped", "build"),
+        ("kts", "caption shipped others", "--split shipped --context none", "build"),
+        ("kts", "hashtag shipped none", "--source kts --input FOLDER --task hashtag", "crawl"),
+        ("harrison", "caption shipped none", "take the one of --task hashtag", "build"),
+        (
+            "folder",
+            "caption posts none",
+            "--source folder --input FOLDER --split posts --task caption --context none",
+            "users",
+        ),
+        ("folder", "caption users none", "take the one of --task caption", "build"),
+        ("crawl", "hashtag shipped none", "take the one of --task caption", "build"),
+        ("crawl", "caption posts others", "--source crawl --input POSTS --split posts", "shipped"),
+    ],
+)
+def test_only_views_that_can_be_are_advised(tmp_path, source, wanted, words, absent):
+    task = "hashtag" if source == "harrison" else "caption"
+    split, context = ("users", "others") if source == "crawl" else ("shipped", "none")
+    subsets, settings = {"test": small_subset(3)}, {"source": source}
+    place = (tmp_path, task, split, context)
+    write_view(*place, subsets, Vocabulary(WORDS), ["ann", "ben"], np.ones(6), settings)
+    with pytest.raises(UserError) as error:
+        open_view(tmp_path, *wanted.split())
+    advice = str(error.value).split("); ")[1]
+    assert words in advice and absent not in advice
+
+
 def test_a_missing_root_says_how_to_make_one(tmp_path):
     with pytest.raises(UserError, match=r"no data root at .*build_dataset"):
         open_view(tmp_path / "nowhere")
