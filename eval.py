@@ -19,6 +19,7 @@ from data_loader.windows import Windows
 from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy
+from utils.environment import environment
 from utils.errors import UserError, run_command
 from utils.metrics import Scores, fitting_tokenizer, score_rows
 from utils.metrics.caption import Tokenizer
@@ -54,6 +55,7 @@ def main() -> None:
     scores = score_rows(rows, config.data.task, tokenizer, options.java_timeout)
     made_by = how_made(options, config, posts, tags, tokenizer)
     report(run.path / f"metrics{suffix}.json", {**numbers, **made_by}, scores)
+    write_report(run.path / f"evaluation{suffix}.json", environment(run.path))
     print(f"written: {path}, metrics{suffix}.json")
     hint_at_silence(rows, options.checkpoint)
 
@@ -87,6 +89,7 @@ def evaluate_text(options: EvalConfig, config: Config, run: RunFolder) -> None:
     made_by = {"subset": subset, "windows": len(rows), "window": config.model.word_slots}
     made_by |= {"step": step, "checkpoint": options.checkpoint, "limit": options.limit}
     write_report(path, {**numbers, **made_by, "precision": config.train.precision})
+    write_report(run.path / f"evaluation{suffix}.json", environment(run.path))
     print(f"written: {path}")
 
 

@@ -1,7 +1,8 @@
 """Command lines from frozen dataclasses: every field is a flag, every docstring is its help."""
 
+import dataclasses
 import sys
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
@@ -25,3 +26,27 @@ def parse(kind: type[T], default: T | None = None, args: list[str] | None = None
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
     # Underscores in the help, as the flags stand in the README and in error messages.
     return tyro.cli(kind, args=args, config=config, use_underscores=True, **extra)
+
+
+def flags(value: Any, usual: Any) -> list[str]:
+    """The command line that makes `value` of `usual`: what `parse(kind, usual, ...)` undoes.
+
+    Args:
+        value: a frozen dataclass, nested ones included, whose field names are all different.
+        usual: what its fields are without flags; likewise.
+    """
+    found = []
+    for field in dataclasses.fields(value):
+        wanted, given = getattr(value, field.name), getattr(usual, field.name)
+        if dataclasses.is_dataclass(wanted):
+            found += flags(wanted, given)
+        elif wanted != given:
+            found += _flag(field.name, wanted)
+    return found
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no_{name}"]
+    # With a `=`, so that a negative number is no flag.
+    return [f"--{name}={value}"]

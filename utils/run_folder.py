@@ -1,11 +1,13 @@
 """A run folder: everything that one training run writes, and the lock that keeps it to one process.
 
 configuration.json   what the run was asked to do, resolved; eval reads it back
-environment.json     one entry per start: commit, package versions, command, machine, time
+environment.json     one entry per start: command, commit, package versions, hardware, time
+changes-*.diff       what differed from that commit
 log.jsonl            one JSON object per report; each has a `step`
 checkpoints/         see utils/checkpoint.py
 tensorboard/         the log's numbers once more, for TensorBoard
 predictions.jsonl  metrics.json   written by eval
+evaluation.json      likewise, its entry of environment.json
 lock                 process and host that train here now
 """
 
@@ -13,22 +15,19 @@ import contextlib
 import fcntl
 import json
 import os
-import platform
 import socket
-import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
 from utils import checkpoint, files
+from utils.environment import environment
 from utils.errors import UserError
 
 _CONFIGURATION, _LOCK, _LOG = "configuration.json", "lock", "log.jsonl"
-_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "pyenchant", "emoji")
 _ABSENT = "(absent)"
+EVALUATIONS = "evaluation*.json"
 
 
 class RunFolder:
@@ -76,7 +75,7 @@ class RunFolder:
             _tidy(path)
             resumed = bool(checkpoint.list_checkpoints(path))
             if resumed:
-                _check_same(path, _read_json(path / _CONFIGURATION), configuration, may_change)
+                _check_same(path, read_json(path / _CONFIGURATION), configuration, may_change)
             else:
                 files.remove(path / _LOG)
             files.write_json(path / _CONFIGURATION, configuration)
@@ -99,7 +98,7 @@ class RunFolder:
                 f"{path} is no run folder (it has no {_CONFIGURATION}): `python -m train"
                 f" --run_dir {path}` makes one"
             )
-        return cls(path, _read_json(path / _CONFIGURATION), None, resumed=True)
+        return cls(path, read_json(path / _CONFIGURATION), None, resumed=True)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Adds one line to the log. A NaN is written as null: JSON has none."""
@@ -255,7 +254,12 @@ def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """What a file of a run folder says.
+
+    Raises:
+        UserError: it is missing, or is no JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -263,39 +267,8 @@ def _read_json(path: Path) -> Any:
 
 
 def _add_environment(path: Path) -> None:
-    starts = _read_json(path) if path.exists() else []
-    files.write_json(path, [*starts, environment()])
-
-
-def environment() -> dict[str, Any]:
-    """What this process runs on and from: commit, versions, command, machine, time."""
-    return {
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "commit": _commit(),
-        "host": socket.gethostname(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
-    }
-
-
-def _commit() -> str | None:
-    """The commit of this code, with `+changes` where files differ from it; None outside git."""
-    root = Path(__file__).parent.parent
-    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+changes"]
-    try:
-        found = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True)
-    except OSError:
-        return None
-    return found.stdout.strip() or None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    starts = read_json(path) if path.exists() else []
+    files.write_json(path, [*starts, environment(path.parent)])
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ Execute = Callable[[Sequence[str], Path], int]
 
 
 # Commands run where the person is, so that paths mean the same; there, modules are this project's.
-_MODULES = {
+MODULES = {
     "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
     "PYTHONSAFEPATH": "1",
 }
@@ -36,7 +36,7 @@ class Processes:
     """Runs commands as processes, and ends those that run when this program ends."""
 
     def __init__(self, environment: Mapping[str, str] | None = None):
-        self._environment = {**os.environ, **_MODULES, **(environment or {})}
+        self._environment = {**os.environ, **MODULES, **(environment or {})}
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
         self._stopped = False

@@ -39,18 +39,6 @@ def test_a_new_run_records_what_made_it(tmp_path):
         assert saved == json.loads(json.dumps(CONFIGURATION)) == run.configuration
         (entry,) = json.loads((run.path / "environment.json").read_text())
     assert entry["packages"]["numpy"] == np.__version__
-    assert entry["host"] == socket.gethostname()
-    assert entry["command"] == sys.argv
-
-
-def test_the_commit_is_that_of_this_code():
-    root = os.path.dirname(os.path.dirname(run_folder.__file__))
-    found = subprocess.run(
-        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    if not found:
-        pytest.skip("this copy of the code is no git checkout")
-    assert run_folder.environment()["commit"].removesuffix("+changes") == found
 
 
 def test_resuming_adds_an_environment_and_keeps_the_rest(tmp_path):
@@ -139,7 +127,8 @@ def test_a_start_that_was_killed_early_can_be_repeated(tmp_path):
     files.temporary_beside(tmp_path / "configuration.json").write_text("{")
     with start(tmp_path) as run:
         assert not run.resumed
-    assert sorted(os.listdir(tmp_path)) == ["configuration.json", "environment.json", "lock"]
+    left = {name for name in os.listdir(tmp_path) if not name.startswith("changes-")}
+    assert left == {"configuration.json", "environment.json", "lock"}
 
 
 def test_what_a_killed_save_left_is_removed(tmp_path):

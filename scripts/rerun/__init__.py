@@ -1,0 +1,1 @@
+"""Repeats a run and compares: `python -m scripts.rerun RUN`."""
