@@ -135,8 +135,9 @@ class EncoderDecoder:
         return self.parameters.dense(descriptors, "W_v", "b_v")
 
     def words_before(self, words: tf.Tensor) -> tf.Tensor:
-        """`W u + b` of each step of one sentence: ids [W] to [W, 4H]."""
-        return self.project_words(self._embed(tf.concat([[GO], words[:-1]], 0)))
+        """`W u + b` of each step of sentences: ids [S, W] to [S, W, 4H]."""
+        embedded = self._embed(words[:, :-1])
+        return self.project_words(tf.pad(embedded, [[0, 0], [1, 0], [0, 0]]))  # u_1 = 0
 
     def project_words(self, embedded: tf.Tensor) -> tf.Tensor:
         """`W u + b` of the LSTM: [..., E] to [..., 4H]."""

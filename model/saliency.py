@@ -14,7 +14,7 @@ For showing, `normalise` scales, thresholds and smooths a volume of F frames, W 
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +45,7 @@ def cell_log_probabilities(
     Returns:
         [N, W] float32, log p(w_t | the words before, {descriptor n}).
     """
-    words = np.asarray(words, np.int32)
+    words = np.asarray(words, np.int32)[np.newaxis]  # [1, W]
     return _by_chunks(_compiled(captioner).log_probability, captioner, descriptors, words, words)
 
 
@@ -70,15 +70,61 @@ def exact_divergence(
     Raises:
         ValueError: M is another number than the model reads.
     """
-    words, everything = np.asarray(words, np.int32), np.asarray(all_descriptors)
+    words, everything = np.asarray(words, np.int32)[np.newaxis], np.asarray(all_descriptors)
     if len(everything) != captioner.image_slots:
         raise ValueError(
             f"{len(everything)} descriptors are given for the whole; the model reads "
             f"{captioner.image_slots}"
         )
     functions = _compiled(captioner)
-    whole = functions.whole(tf.constant(everything, tf.float32), tf.constant(words))
+    whole = functions.whole(tf.constant(everything[np.newaxis], tf.float32), tf.constant(words))
     return _by_chunks(functions.divergence, captioner, descriptors, words, whole)
+
+
+def sentence_scores(
+    captioner: EncoderDecoder,
+    pictures: np.ndarray,
+    about: Sequence[int],
+    sentences: Sequence[np.ndarray],
+    exact: bool = False,
+) -> list[np.ndarray]:
+    """What the cells of pictures say of several sentences, those of like length together.
+
+    Args:
+        captioner: the model.
+        pictures: [P, C, D], their cells row by row.
+        about: [S], which picture each sentence is about.
+        sentences: S of them, ids [W].
+        exact: the negative `exact_divergence`, for `cell_log_probabilities`.
+
+    Returns:
+        For each sentence [C, W] float32, as if it had been asked alone.
+    """
+    functions, found = _compiled(captioner), {}
+    for group in _alike(sentences, max(1, LOGITS // (pictures.shape[1] * captioner.vocab_size))):
+        cells = tf.constant(pictures[[about[place] for place in group]], tf.float32)
+        words = _padded([sentences[place] for place in group])
+        if exact:
+            scores = -functions.divergence(cells, words, functions.whole(cells, words))
+        else:
+            scores = functions.log_probability(cells, words, words)
+        for place, one in zip(group, scores.numpy(), strict=True):
+            found[place] = one[:, : len(sentences[place])]
+    return [found[place] for place in range(len(sentences))]
+
+
+def _alike(sentences: Sequence[np.ndarray], size: int) -> Iterator[list[int]]:
+    """The places of sentences, at most `size` at a time, so that little of a group is padding."""
+    places = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
+    return (places[start : start + size] for start in range(0, len(places), size))
+
+
+def _padded(sentences: Sequence[np.ndarray]) -> tf.Tensor:
+    """[S, W] int32; what follows a sentence changes nothing in it."""
+    words = np.zeros([len(sentences), max(1, *map(len, sentences))], np.int32)
+    for row, sentence in zip(words, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return tf.constant(words)
 
 
 def chunks_of(number: int, vocab_size: int) -> int:
@@ -93,28 +139,29 @@ def _by_chunks(
     words: np.ndarray,
     targets: np.ndarray | tf.Tensor,
 ) -> np.ndarray:
+    """One sentence [1, W] for descriptors [N, D], some at a time: [N, W]."""
     descriptors = np.asarray(descriptors)
-    if not len(words) or not len(descriptors):
-        return np.zeros([len(descriptors), len(words)], np.float32)
+    if not words.size or not len(descriptors):
+        return np.zeros([len(descriptors), words.size], np.float32)
     parts = np.array_split(descriptors, chunks_of(len(descriptors), captioner.vocab_size))
     words, targets = tf.constant(words), tf.convert_to_tensor(targets)
-    scores = [score(tf.constant(part, tf.float32), words, targets) for part in parts]
-    return np.concatenate([part.numpy() for part in scores])
+    scores = [score(tf.constant(part[np.newaxis], tf.float32), words, targets) for part in parts]
+    return np.concatenate([part[0].numpy() for part in scores])
 
 
 class _Functions(NamedTuple):
-    """Compiled for any number of descriptors and words."""
+    """Compiled for any number of sentences S, of words W, and of descriptors n of each sentence."""
 
-    log_probability: Callable  # descriptors [n, D], words [W], words [W] to [n, W]
-    divergence: Callable  # descriptors [n, D], words [W], log probabilities [W, V] to [n, W]
-    whole: Callable  # descriptors [M, D], words [W] to log probabilities [W, V]
+    log_probability: Callable  # descriptors [S, n, D], words [S, W], words [S, W] to [S, n, W]
+    divergence: Callable  # ..., ..., log probabilities [S, W, V] to [S, n, W]
+    whole: Callable  # descriptors [S, M, D], words [S, W] to log probabilities [S, W, V]
 
 
 @functools.lru_cache(maxsize=2)
 def _compiled(captioner: EncoderDecoder) -> _Functions:
-    cells = tf.TensorSpec([None, captioner.image_dim], tf.float32)
-    words = tf.TensorSpec([None], tf.int32)
-    whole = tf.TensorSpec([None, captioner.vocab_size], captioner.score_dtype)
+    cells = tf.TensorSpec([None, None, captioner.image_dim], tf.float32)
+    words = tf.TensorSpec([None, None], tf.int32)
+    whole = tf.TensorSpec([None, None, captioner.vocab_size], captioner.score_dtype)
 
     def compiled(function: Callable, *signature: tf.TensorSpec) -> Callable:
         return tf.function(functools.partial(function, captioner), signature)
@@ -127,16 +174,16 @@ def _compiled(captioner: EncoderDecoder) -> _Functions:
 
 
 def _whole(captioner: EncoderDecoder, descriptors: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-    """[W, V]: log p(y_t | the words before, all descriptors)."""
+    """[S, W, V]: log p(y_t | the words before, all descriptors)."""
 
     def advance(state: LSTMState, projected: tf.Tensor) -> tuple[LSTMState, tf.Tensor]:
         state = captioner.lstm.step(projected, state)
         return state, state.hidden
 
-    state = LSTMState(*captioner.encode({"image": descriptors[tf.newaxis]}))
-    projected, kind = captioner.words_before(words)[tf.newaxis], captioner.parameters.compute_dtype
-    hidden = unfold(advance, state, projected, kind)[1]  # [1, W, H]
-    return tf.nn.log_softmax(captioner.predict(hidden[0]))
+    state = LSTMState(*captioner.encode({"image": descriptors}))
+    projected, kind = captioner.words_before(words), captioner.parameters.compute_dtype
+    hidden = unfold(advance, state, projected, kind)[1]  # [S, W, H]
+    return tf.nn.log_softmax(captioner.predict(hidden))
 
 
 def _score(
@@ -146,32 +193,36 @@ def _score(
     words: tf.Tensor,
     targets: tf.Tensor,
 ) -> tf.Tensor:
-    """Reads one descriptor, then the sentence; measures each step's logits against its target."""
+    """Reads one descriptor, then its sentence; measures each step's logits against its target."""
 
     def advance(state: LSTMState, now) -> tuple[LSTMState, tf.Tensor]:
-        projected, target = now  # of this step, for all descriptors: [1, 4H], [1, ...]
-        state = captioner.lstm.step(projected, state)
+        projected, target = now  # of this step: [S, 4H], [S, ...]
+        state = captioner.lstm.step(projected[:, tf.newaxis], state)  # [S, n, H]
         # Measured at once: the logits of all steps would be W times as large.
-        return state, measure(captioner.predict(state.hidden), target[0])
+        return state, measure(captioner.predict(state.hidden), target)
 
     with captioner.parameters.cast_once():
         state = captioner.lstm.first(captioner.describe(descriptors))
-        state = LSTMState(*(tf.ensure_shape(part, [None, captioner.hidden_dim]) for part in state))
-        inputs = (captioner.words_before(words)[tf.newaxis], targets[tf.newaxis])
-        scores = unfold(advance, state, inputs, captioner.score_dtype)[1]  # [n, W]
-    return tf.cast(scores, tf.float32)
+        wide = [None, None, captioner.hidden_dim]
+        state = LSTMState(*(tf.ensure_shape(part, wide) for part in state))
+        # As numbers, because oneDNN complains of transposed integers; exact below 2 ** 24.
+        targets = tf.cast(targets, captioner.score_dtype)
+        inputs = (captioner.words_before(words), targets)
+        scores = unfold(advance, state, inputs, captioner.score_dtype)[1]  # [S, W, n]
+    return tf.cast(tf.transpose(scores, [0, 2, 1]), tf.float32)
 
 
-def _log_probability(logits: tf.Tensor, word: tf.Tensor) -> tf.Tensor:
-    """Logits [n, V] and a word to [n]; the other words are needed for their sum alone."""
-    return tf.gather(logits, word, axis=1) - tf.reduce_logsumexp(logits, 1)
+def _log_probability(logits: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+    """Logits [S, n, V] and a word each [S] to [S, n]; other words count for their sum alone."""
+    words = tf.cast(words, tf.int32)
+    return tf.gather(logits, words, axis=2, batch_dims=1) - tf.reduce_logsumexp(logits, 2)
 
 
 def _divergence(logits: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
-    """Logits [n, V] and log probabilities [V] to KL [n]."""
+    """Logits [S, n, V] and log probabilities [S, V] to KL [S, n]."""
     probability = tf.exp(whole)
-    known = tf.reduce_sum(tf.math.multiply_no_nan(whole, probability))
-    cross = tf.linalg.matvec(logits, probability) - tf.reduce_logsumexp(logits, 1)
+    known = tf.reduce_sum(tf.math.multiply_no_nan(whole, probability), 1, keepdims=True)
+    cross = tf.linalg.matvec(logits, probability) - tf.reduce_logsumexp(logits, 2)
     return tf.maximum(known - cross, 0)  # rounding may leave a trace below 0
 
 

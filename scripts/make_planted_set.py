@@ -32,6 +32,7 @@ from utils.errors import UserError, run_command
 CELLS, PIXELS = 8, 16  # cells of a side, pixels of a cell's
 SIZES = ((3, 3), (3, 4), (4, 3), (4, 4))  # of things, in cells: wide and high
 ON_CENTRE = 0.6  # share of pictures with a thing in their middle: a centre guess hits half as many
+PLANTED = "planted.jsonl"
 FRAMES, RATE = 24, 12  # of a clip; per second
 GRAIN, GRAIN_SIZE = 6.0, 2  # deviation of the noise over everything, pixels of its grains
 GREY = 128  # of everything else: in the middle, so that features in [-1, 1] are about 0 there
@@ -136,7 +137,7 @@ def write(options: Options, scenes: list[Scene]) -> None:
         lines = [f"{f}\t{caption(s)}\t{s.subset}\n" for f, s in zip(files, scenes, strict=True)]
         (out / "captions.tsv").write_text("".join(lines), encoding="utf-8")
         rows = [json.dumps(truth(f, s)) + "\n" for f, s in zip(files, scenes, strict=True)]
-        (out / "planted.jsonl").write_text("".join(rows), encoding="utf-8")
+        (out / PLANTED).write_text("".join(rows), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 

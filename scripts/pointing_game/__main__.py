@@ -68,8 +68,7 @@ class Options:
     """Without attention: how little a cell's prediction diverges from that of all cells, for the
     word's log probability."""
     batch_size: int = 16
-    """With attention: pictures whose sentences go through the network together. Without, all cells
-    of a picture do for each sentence, whatever this number is."""
+    """Pictures whose sentences go through the network together."""
     num_gpus: int | None = None
     """0 for the CPU, 1 for a GPU; by default a GPU if there is one."""
     out: Path | None = None

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from model.attention import attend
 from model.captioner import Captioner, batch_of
-from model.saliency import cell_log_probabilities, exact_divergence, normalise, scale_words
+from model.saliency import normalise, scale_words, sentence_scores
 from scripts.pointing_game.game import MakeMaps, Scale
 from utils.errors import UserError
 
@@ -31,19 +31,10 @@ def saliency_maps(captioner: Captioner, scale: Scale = "word", exact: bool = Fal
     def make(
         features: np.ndarray, pictures: Sequence[int], sentences: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
-        return [
-            finish(_ask(captioner, features[picture], words, exact).T[np.newaxis])[0]
-            for picture, words in zip(pictures, sentences, strict=True)
-        ]
+        scores = sentence_scores(captioner, features, pictures, sentences, exact)
+        return [finish(score.T[np.newaxis])[0] for score in scores]
 
     return make
-
-
-def _ask(captioner: Captioner, cells: np.ndarray, words: np.ndarray, exact: bool) -> np.ndarray:
-    """[C, D] and [W] to [C, W]."""
-    if exact:
-        return -exact_divergence(captioner, cells, cells, words)
-    return cell_log_probabilities(captioner, cells, words)
 
 
 def _above_least(volume: np.ndarray) -> np.ndarray:

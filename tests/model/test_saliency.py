@@ -13,6 +13,7 @@ from model.saliency import (
     normalise,
     scale_frames,
     scale_words,
+    sentence_scores,
     smooth,
     smooth_over_time,
 )
@@ -80,6 +81,22 @@ def test_the_only_descriptor_tells_everything():
     model = make("saliency-video", image_slots=1)
     cell = some_cells(1)
     assert np.abs(exact_divergence(model, cell, cell, WORDS)).max() < 1e-6
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("together", [1, 2, 9])
+def test_sentences_of_several_pictures_together_are_as_alone(model, monkeypatch, together, exact):
+    cells = model.image_slots
+    monkeypatch.setattr(saliency, "LOGITS", together * cells * V)
+    pictures = some_cells(3 * cells).reshape(3, cells, IMAGE)
+    about, sentences = [0, 2, 1, 1], [WORDS, WORDS[:1], WORDS[::-1], WORDS[1:4]]
+    found = sentence_scores(model, pictures, about, sentences, exact)
+    for scores, picture, words in zip(found, about, sentences, strict=True):
+        if exact:
+            expected = -exact_divergence(model, pictures[picture], pictures[picture], words)
+        else:
+            expected = cell_log_probabilities(model, pictures[picture], words)
+        np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=2e-6)
 
 
 def test_nothing_to_compute_is_no_error(model):
