@@ -28,6 +28,7 @@ from utils.checkpoint import list_checkpoints
 from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
 from utils.files import sha256, write_bytes
+from utils.reporting import nothing_learnt
 from utils.run_folder import RunFolder
 from utils.workers import one_line_for_a_lost_worker
 
@@ -80,10 +81,21 @@ def main() -> None:
         with contextlib.closing(trainer.sink):
             ended = trainer.run()
     print(f"{'trained to' if ended else 'saved at'} step {trainer.step}: {config.run_dir}")
+    if run and ended:
+        warn_of_nothing_learnt(config, run)
     if trainer.out_of_patience:
         print(f"--patience {config.train.patience}: no better checkpoint in so many epochs")
     if not ended:
         raise KeyboardInterrupt
+
+
+def warn_of_nothing_learnt(config: Config, run: RunFolder) -> None:
+    """Prints a line where the loss never came below the one that it began with."""
+    records = run.records()
+    if config.model.spec == "released":  # whose training loss is divided by padding too
+        records = [record for record in records if "val_loss" not in record]
+    if warning := nothing_learnt(records):
+        print(warning)
 
 
 def record_search(config: Config, data: Data) -> None:
@@ -150,7 +162,10 @@ def with_extractor(config: Config, posts: Posts | Windows) -> Config:
 
 def print_settings(config: Config, data: Data) -> None:
     """The resolved configuration and what the run will see."""
-    for name, section in config.to_dict().items():
+    sections = config.to_dict()
+    if config.model.reads == "text":  # which has no posts: no task, no split, no users
+        sections["data"] = {"data_dir": sections["data"]["data_dir"]}
+    for name, section in sections.items():
         print(f"{name}: {section if isinstance(section, str) else _listed(section)}")
     for posts in filter(None, (data.training, data.validation)):
         left_out = "".join(f"; {n:,} {reason} left out" for reason, n in posts.left_out.items())

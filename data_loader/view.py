@@ -23,7 +23,8 @@ from data_loader.columns import Columns, disk_error, open_columns, write_columns
 from data_loader.features import hash_names, read_image_names
 from data_loader.korean import join_korean
 from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
-from data_loader.sources import ONLY_TASK, SHIPPED, WITHOUT_USERS
+from data_loader.sources import WITHOUT_USERS
+from data_loader.view_advice import missing_view
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from utils.errors import UserError
 from utils.files import sha256, with_checksum, without_checksum, write_json
@@ -219,7 +220,11 @@ def open_view(
     """
     folder = Path(root) / view_name(task, split, context)
     if not (folder / DESCRIPTION).is_file():
-        raise _missing(Path(root), task, split, context)
+        there = {
+            name: read_json(Path(root) / name / DESCRIPTION).get("settings", {}).get("source")
+            for name in list_views(Path(root))
+        }
+        raise missing_view(Path(root), (task, split, context), there)
     description = read_description(folder)
     if description.get("format") != FORMAT:
         raise UserError(
@@ -371,45 +376,3 @@ def _open_vocabulary(path: Path, expected: str, remedy: str) -> Vocabulary:
     if not path.is_file() or sha256(path) != expected:
         raise UserError(f"{path} is missing or was changed; {remedy}")
     return Vocabulary.load(path)
-
-
-def _missing(root: Path, task: str, split: str, context: str) -> UserError:
-    """Words for a view that is not there; only commands that can work are advised."""
-    there = list_views(root)
-    sources = {read_json(root / name / DESCRIPTION)["settings"].get("source") for name in there}
-    source = next(iter(sources)) if len(sources) == 1 else None
-    source = source or ("DATA_SET" if split == "shipped" else "crawl")
-    command = f"python -m scripts.build_dataset --source {source}"
-    command += " --input POSTS" if source == "crawl" else " --input FOLDER"
-    command += "" if split == "shipped" else f" --split {split}"
-    command += f" --task {task} --context {context} --out {root}"
-    if not root.is_dir():
-        return UserError(f"no data root at {root}; make one: {command}")
-    advice = [f"build it: {command}"]
-    if there and not any(_offers(source, task, split, context) for source in sources):
-        advice = []  # of such posts there is no such view
-    if there:
-        advice.append(f"take the one of {_nearest_flags(there, task, split, context)}")
-    name = view_name(task, split, context)
-    listed = ", ".join(there) or "none"
-    return UserError(f"no view {name} in {root} (views there: {listed}); {', or '.join(advice)}")
-
-
-def _offers(source: str | None, task: str, split: str, context: str) -> bool:
-    """Whether a source has what such a view needs; one that nobody names may have it."""
-    if source is None:
-        return True
-    divided = source not in SHIPPED or (source == "folder" and split == "posts")
-    return (
-        ONLY_TASK.get(source, task) == task
-        and (split != "shipped") == divided
-        and (context == "none" or source not in WITHOUT_USERS)
-    )
-
-
-def _nearest_flags(there: Sequence[str], *wanted: str) -> str:
-    """The flags of the view that has most in common with the wanted one, its task first."""
-    parts = [name.split("-") for name in there]
-    nearest = max(parts, key=lambda found: [x == y for x, y in zip(found, wanted, strict=False)])
-    flags = ("--task", "--split", "--context")
-    return " ".join(f"{flag} {value}" for flag, value in zip(flags, nearest, strict=False))

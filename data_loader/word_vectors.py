@@ -76,6 +76,11 @@ def read_word_vectors(path: Path, words: Sequence[str], width: int) -> WordVecto
         raise UserError(f"--word_vectors: cannot read {path}: {error}") from None
     names = [next((n for n in (w, _surface(w)) if n.encode() in found), None) for w in words]
     places = [place for place, name in enumerate(names) if name is not None]
+    if not places and broken:
+        raise UserError(
+            f"--word_vectors: no word of the vocabulary has {width} finite numbers in {path}, nor "
+            f"has line {broken[0]}: expected fastText's .vec, each line of the first one's width"
+        )
     if not places:
         raise UserError(
             f"--word_vectors: {path} has none of the vocabulary's words (fastText's .vec)"
@@ -115,7 +120,8 @@ def _lines(path: Path, width: int) -> Iterator[tuple[int, bytes]]:
         fields = first[1].split()
         has_header = len(fields) == 2 and all(field.isdigit() for field in fields)
         found = int(fields[1]) if has_header else len(fields) - 1
-        if found < 1:
+        numbers = first[1].partition(b" ")[2]
+        if found < 1 or not (has_header or _parse(numbers, found) is not None):
             raise UserError(
                 f"--word_vectors: {path} does not begin with a word and its numbers; expected "
                 "fastText's .vec"

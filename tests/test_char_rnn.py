@@ -75,6 +75,13 @@ def test_training_leaves_a_whole_run_folder(whole):
     assert last.state["best_step"] == best["step"]
 
 
+def test_a_run_of_text_names_no_task(corpus, tmp_path, capsys):
+    run_train(corpus, tmp_path / "run", epochs=1, learning_rate=5.0)
+    said = capsys.readouterr().out
+    assert f"data: data_dir={corpus.folder}\n" in said
+    assert "\nwarning: nothing was learnt: the validation loss is " in said
+
+
 def test_a_run_that_was_stopped_is_the_run_never_stopped(corpus, whole, tmp_path):
     for step in (2, STEPS, 9):
         with interrupted_at(step), pytest.raises(KeyboardInterrupt):

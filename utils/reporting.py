@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,13 @@ from tqdm import tqdm
 from utils import files
 from utils.errors import UserError
 from utils.run_folder import RunFolder
+
+SHOWN = {
+    "loss": "loss {:.4f}",
+    "posts_per_second": "{:.1f} posts/s",
+    "val_loss": "validation {:.4f}",
+    "val_score": "score {:.4f}",
+}  # behind the bar
 
 
 class TrainingError(UserError):
@@ -36,6 +43,7 @@ class Reporter:
         self._events = _event_writer(run.tensorboard)
         for record in run.records():
             self._write_events(record)
+        self._shown: dict[str, float] = {}
         self._bar = tqdm(
             total=total_steps,
             initial=step,
@@ -53,8 +61,8 @@ class Reporter:
     def report(self, step: int, epoch: int, **values: float) -> None:
         """Records numbers of one moment, such as `loss`, `learning_rate`, `posts_per_second`.
 
-        Values may be Python, NumPy or eager TensorFlow scalars. `loss` and `posts_per_second`
-        also show behind the bar.
+        Values may be Python, NumPy or eager TensorFlow scalars. `loss`, `posts_per_second`,
+        `val_loss` and `val_score` also show behind the bar, until newer ones come.
         """
         numbers = {name: float(value) for name, value in values.items()}
         record = {"time": time.time(), "step": int(step), "epoch": int(epoch), **numbers}
@@ -68,10 +76,14 @@ class Reporter:
         self._events.close()
 
     def _show(self, numbers: Mapping[str, float]) -> None:
-        shown = {"loss": "loss {:.4f}", "posts_per_second": "{:.1f} posts/s"}
-        parts = [text.format(numbers[name]) for name, text in shown.items() if name in numbers]
+        self._shown |= {name: numbers[name] for name in SHOWN if name in numbers}
+        parts = [
+            text.format(self._shown[name]) for name, text in SHOWN.items() if name in self._shown
+        ]
         if parts:
-            self._bar.set_postfix_str(", ".join(parts), refresh=sys.stderr.isatty())
+            # A validation is rare: in a file too it is worth a line.
+            refresh = sys.stderr.isatty() or "val_loss" in numbers
+            self._bar.set_postfix_str(", ".join(parts), refresh=refresh)
 
     def _write_events(self, record: Mapping[str, Any]) -> None:
         event = _event(record)
@@ -106,6 +118,28 @@ def require_finite(step: int, epoch: int, values: Mapping[str, Any]) -> None:
         f"{_some(broken)} not finite at step {step}, epoch {epoch} ({scalars})."
         " The last checkpoint is from before. Train again with a lower --learning_rate and another"
         " --run_dir: the same command would come to the same step"
+    )
+
+
+def nothing_learnt(records: Iterable[Mapping[str, Any]]) -> str | None:
+    """Says that a training has brought nothing, in one line; None where it has brought something.
+
+    That is so where its loss never came below the one that it began with: of the validation posts,
+    or where there are none of the training posts, by a hundredth at least.
+
+    Args:
+        records: of a run's log.
+    """
+    records = list(records)
+    began = [record["loss"] for record in records if "loss" in record]
+    seen = [record["val_loss"] for record in records if "val_loss" in record]
+    whose, reached = ("validation", seen) if seen else ("training", began[1:])
+    if not began or not reached or min(reached) < 0.99 * began[0]:
+        return None
+    return (
+        f"warning: nothing was learnt: the {whose} loss is {min(reached):.4g} at best, where "
+        f"training began at {began[0]:.4g}; try a lower --learning_rate, or more steps (--epochs, "
+        "a smaller --batch_size), with another --run_dir"
     )
 
 

@@ -57,7 +57,8 @@ def _training_note(table: Table, options: Options, size: Size | None) -> str:
     )
     # Patience may have ended each run at another epoch.
     limit = "at most " * any(flag.startswith("--patience") for flag in _flags(table, options, size))
-    return f"trained for {limit}{most} epochs{others}, checkpoint {options.checkpoint}"
+    unit = "epoch" if most == 1 else "epochs"
+    return f"trained for {limit}{most} {unit}{others}, checkpoint {options.checkpoint}"
 
 
 def _flags_note(table: Table, options: Options, size: Size | None) -> str:

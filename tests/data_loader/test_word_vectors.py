@@ -84,6 +84,8 @@ def test_lines_are_not_kept(tmp_path, monkeypatch):
         (["sea 1 2 3"], None, "has vectors of width 3"),
         ([], None, "does not begin with a word and its numbers; expected fastText"),
         (["\x00binary"], None, "does not begin with a word and its numbers"),
+        (["a story of the sea"], None, "does not begin with a word and its numbers"),
+        (["sea 1 2 3", "fog 1 2"], "2 4", "no word .* has 4 finite numbers .* nor has line 2"),
         (["cow 1 2 3 4"], "1 4", "none of the vocabulary's words"),
     ],
 )

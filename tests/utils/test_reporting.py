@@ -3,7 +3,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from utils.errors import UserError
-from utils.reporting import Reporter, require_finite
+from utils.reporting import Reporter, nothing_learnt, require_finite
 from utils.run_folder import RunFolder
 
 
@@ -54,6 +54,39 @@ def test_the_bar_has_loss_speed_and_place(run, capsys):
     printed = capsys.readouterr()
     assert "15/40" in printed.err
     assert "loss 1.2346, 66.0 posts/s" in printed.err
+
+
+def test_the_bar_has_the_last_validation(run, capsys):
+    with Reporter(run, total_steps=40) as reporter:
+        reporter.report(10, 0, loss=2.0, posts_per_second=66.0)
+        reporter.report(10, 0, val_loss=2.5, val_score=0.25, val_perplexity=12.0)
+        assert (
+            "loss 2.0000, 66.0 posts/s, validation 2.5000, score 0.2500" in capsys.readouterr().err
+        )
+        reporter.report(20, 1, loss=1.0)
+    assert "loss 1.0000, 66.0 posts/s, validation 2.5000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("losses", "validations", "said"),
+    [
+        (
+            [2.8, 2.7],
+            [3e6, 7e3],
+            "the validation loss is 7000 at best, where training began at 2.8",
+        ),
+        ([2.8, 2.7], [3e6, 2.5], None),
+        ([2.8, 2.79, 2.8], [], "the training loss is 2.79 at best"),
+        ([2.8, 2.0], [], None),
+        ([2.8], [], None),  # too short to tell
+        ([], [2.0], None),
+    ],
+)
+def test_a_training_that_brought_nothing_is_told(losses, validations, said):
+    records = [{"loss": loss} for loss in losses] + [{"val_loss": loss} for loss in validations]
+    warning = nothing_learnt(records)
+    assert (warning is None) == (said is None)
+    assert said is None or (said in warning and "--learning_rate" in warning)
 
 
 def test_finite_values_pass():
