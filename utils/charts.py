@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 COLOURS = ("#2f6f9f", "#c9ced6", "#d98b3a")
@@ -25,7 +26,12 @@ def rows_of(panels: Panels, order: Sequence[str] = ()) -> list[str]:
 
 
 def draw_bars(
-    path: Path, panels: Panels, title: str, note: str = "", order: Sequence[str] = ()
+    path: Path,
+    panels: Panels,
+    title: str,
+    note: str = "",
+    order: Sequence[str] = (),
+    lanes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Draws horizontal bars into a PNG; every panel has a scale of its own.
 
@@ -36,6 +42,7 @@ def draw_bars(
         title: above all panels.
         note: small print below.
         order: of rows, see `rows_of`.
+        lanes: series to the one in whose place its bars stand: of other rows, in another colour.
     """
     # matplotlib's own pyplot would look for a screen.
     from matplotlib.figure import Figure
@@ -46,7 +53,7 @@ def draw_bars(
     )
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (heading, series) in zip(axes, panels.items(), strict=True):
-        _draw_panel(axis, heading, series, rows)
+        _draw_panel(axis, heading, series, rows, lanes)
     axes[0].set_yticks(range(len(rows)), rows)
     axes[0].invert_yaxis()
     handles, names = axes[0].get_legend_handles_labels()
@@ -57,11 +64,14 @@ def draw_bars(
     figure.savefig(path, format="png")
 
 
-def _draw_panel(axis, heading: str, series: Mapping, rows: list[str]) -> None:
-    height = THICKNESS / len(series)
+def _draw_panel(
+    axis, heading: str, series: Mapping, rows: list[str], lanes: Mapping[str, str]
+) -> None:
+    places = [name for name in series if name not in lanes]
+    height = THICKNESS / len(places)
     for number, (name, bars) in enumerate(series.items()):
         there = [(place, bars[row]) for place, row in enumerate(rows) if row in bars]
-        offset = (number - (len(series) - 1) / 2) * height
+        offset = (places.index(lanes.get(name, name)) - (len(places) - 1) / 2) * height
         axis.barh(
             [place + offset for place, _ in there],
             [bar.value for _, bar in there],

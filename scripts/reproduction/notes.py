@@ -6,7 +6,7 @@ from configuration import find_preset
 from model.networks import is_random
 from scripts.reproduction.options import Options, flags_for
 from scripts.reproduction.prepare import text_of
-from scripts.reproduction.results import Results
+from scripts.reproduction.results import UNTRAINED, Results
 from scripts.reproduction.smoke import Size
 from scripts.reproduction.tables import SHIPPED, STORY, Table
 
@@ -112,8 +112,5 @@ def _posts(split: str, table: Table, results: Results) -> Iterator[tuple[int, st
 def _features_note(results: Mapping) -> str:
     runs = [metrics for measured in results.values() for metrics in measured.metrics]
     names = sorted({run["extractor"] for run in runs if run.get("extractor")})
-    described = [
-        f"{name} (random weights: never learnt to see)" if is_random(name) else name
-        for name in names
-    ]
+    described = [f"{name} ({UNTRAINED})" if is_random(name) else name for name in names]
     return f"image features of {', '.join(described)}" if names else ""

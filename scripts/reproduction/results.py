@@ -14,7 +14,8 @@ from utils.files import write_text
 from utils.tables import Style, format_table
 
 FAILED, NOTHING = "failed", "-"
-THEIRS = "reported by the authors"  # in charts
+THEIRS, PRIOR = "reported by the authors", "prior"  # in charts
+UNTRAINED = "random weights: never learnt to see"
 STYLES: dict[str, Style] = {"txt": "text", "md": "markdown", "tex": "latex"}
 MARKS = {"markdown": ("### ", "- "), "latex": ("% ", "% ")}  # before a title, before a note
 
@@ -271,8 +272,9 @@ def chart_panels(table: Table, results: Results, reported: Numbers) -> dict:
     panels: dict[str, dict[str, dict[str, Bar]]] = {}
     for column in _columns(table, results, reported, table.charted or table.metrics):
         if column.context == table.context:
-            panel = {"measured": _bars(table, column, results)}
+            panel = {"measured": _bars([*table.rows, *table.others], table, column, results)}
             panel |= {THEIRS: {}} if table.reported else {}
+            panel |= {PRIOR: _bars(table.priors, table, column, results)} if table.priors else {}
             panels[column.heading] = panel
         elif column.reported and column.reported.charted:  # right behind ours
             numbers = {row.label: _reported(row, column, reported) for row in table.lines}
@@ -280,9 +282,9 @@ def chart_panels(table: Table, results: Results, reported: Numbers) -> dict:
     return panels
 
 
-def _bars(table: Table, column: Column, results: Results) -> dict[str, Bar]:
+def _bars(rows: Sequence[Row], table: Table, column: Column, results: Results) -> dict[str, Bar]:
     bars = {}
-    for row in table.lines:
+    for row in rows:
         key = (table.task, row.preset, column.split, column.context)
         values = results.get(key, Measured([])).values(column.metric)
         values = [value for value in values if math.isfinite(value)]
@@ -300,7 +302,8 @@ def write_results(
         table: whole; a cell without a result is a dash.
         results: from `collect`.
         reported: of this table.
-        measured_on: notes on what was measured; the first one also stands below the chart.
+        measured_on: notes on what was measured; the first one also stands below the chart, and
+            the one that names untrained networks.
     """
     leak, name = leak_grid(table, results), table.name
     grids = [*result_grids(table, results, reported), *([leak] if leak else [])]
@@ -310,9 +313,10 @@ def write_results(
     header, rows = csv_rows(table, results, reported)
     write_text(out / f"{name}.csv", format_table(header, rows, "csv") + "\n")
     panels = chart_panels(table, results, reported)
-    note = "\n".join((*measured_on[:1], table.notes[0]))
+    untrained = [one for one in measured_on[1:] if UNTRAINED in one]
+    note = "\n".join((*measured_on[:1], *untrained, table.notes[0]))
     order = [row.label for row in table.lines]
-    draw_bars(out / f"{name}.png", panels, table.title, note, order)
+    draw_bars(out / f"{name}.png", panels, table.title, note, order, {PRIOR: "measured"})
     return write_grids(out, name, grids, notes)
 
 

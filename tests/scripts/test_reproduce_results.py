@@ -143,10 +143,28 @@ def test_a_world_of_another_size_is_refused(tmp_path):
 def test_charts_have_the_rows_in_the_order_of_the_table(tmp_path, monkeypatch):
     drawn = []
 
-    def draw(path, panels, title, note, order):
+    def draw(path, panels, title, note, order, lanes):
         drawn.extend(rows_of(panels, order))
 
     monkeypatch.setattr("scripts.reproduction.results.draw_bars", draw)
     results = {("caption", FULL, "users", "others"): measured(0.5, metric="Bleu_1")}
     write_results(tmp_path, TABLES[2], results, {"users": {"seq2seq": {"Bleu_1": 0.05}}}, ())
     assert drawn == ["seq2seq", "CSMN-P5"]
+
+
+def test_charts_tell_priors_apart_and_name_random_weights(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "scripts.reproduction.results.draw_bars", lambda *given: drawn.append(given)
+    )
+    table = SYSTEMS["instagram-korean"].tables["hashtags"]
+    score = measured(0.5, metric="micro_F1")
+    results = {("hashtag", name, "shipped", "none"): score for name in ("diya-resnet", "prior-3")}
+    notes = ("measured on data", "image features of resnet101_random (random weights: never learnt")
+    write_results(tmp_path, table, results, {"reported": {}}, (*notes[:1], "20 posts"))
+    write_results(tmp_path, table, results, {"reported": {}}, (*notes[:1], notes[1] + " to see)"))
+    (_, _, _, plain, *_), (_, panels, _, note, _, lanes) = drawn
+    assert "random weights" in note and "random weights" not in plain and note.count("\n") == 2
+    series = panels["F1"]
+    assert list(series["measured"]) == ["baseline"] and lanes == {"prior": "measured"}
+    assert list(series["prior"]) == ["prior: 3 most frequent"]

@@ -3,7 +3,7 @@ from PIL import Image
 
 from utils.charts import COLOURS, Bar, draw_bars
 
-OURS, THEIRS = COLOURS[:2]
+OURS, THEIRS, OTHERS = COLOURS
 
 
 def bands(picture, colour):
@@ -46,3 +46,16 @@ def test_panels_share_their_rows(tmp_path):
     _, b_of_users = bands(picture[:, :middle], OURS)
     _, b_of_posts, _ = bands(picture[:, middle:], OURS)  # the first is in the legend
     assert b_of_users == b_of_posts
+
+
+def test_a_series_in_the_place_of_another_has_its_own_colour(tmp_path):
+    bars = {"measured": {"a": Bar(1.0)}, "paper": {"a": Bar(1.0)}, "prior": {"b": Bar(1.0)}}
+    together = bars | {"measured": {"a": Bar(1.0), "b": Bar(1.0)}, "prior": {}}
+    pictures = []
+    for name, series in (("apart", bars), ("together", together)):
+        path = tmp_path / f"{name}.png"
+        draw_bars(path, {"F1": series}, "a title", lanes={"prior": "measured"})
+        pictures.append(read(path))
+    apart, together = pictures
+    assert bands(apart, OTHERS)[-1] == bands(together, OURS)[-1]
+    assert len(bands(apart, OURS)) == len(bands(apart, OTHERS)) == 1 + 1  # and the legend
