@@ -168,8 +168,13 @@ def _too_few(choice: Choice, posts: int, candidates: int, images: Path) -> str:
     return (
         f"--posts is {posts:,}, but only {found:,} of {choice.posts:,} can be asked about (with "
         f"{choice.posts - candidates:,} of them a baseline wrote the same as ours, "
-        f"{choice.no_image:,} have no readable image in {images}): give fewer --posts"
+        f"{choice.no_image:,} have no readable image in {images})" + advice(found)
     )
+
+
+def advice(found: int) -> str:
+    """What to do where fewer posts than wanted can be asked about."""
+    return f": give --posts {found}" if found else ""
 
 
 def _compared(row: dict[str, Any], view: View) -> list[str]:

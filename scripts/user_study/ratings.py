@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.contact_sheet import read_posts
-from scripts.user_study.choice import QUERY_SIDE, UNKNOWN, Question, Said, read_jpeg, readable
+from scripts.user_study.choice import (
+    QUERY_SIDE,
+    UNKNOWN,
+    Question,
+    Said,
+    advice,
+    read_jpeg,
+    readable,
+)
 from scripts.user_study.contenders import Contender, networks
 from utils.errors import UserError
 from utils.metrics.unknown import UNKNOWN as UNKNOWN_WORD
@@ -155,7 +163,7 @@ def _too_few(
     return (
         f"--posts is {posts:,}, but only {found:,} of the {len(source.rows):,} posts of "
         f"{predictions} can be asked about ({lacking:,} have no hashtags, or no story in "
-        f"{stories}; {no_image:,} have no readable image in {images}): give fewer --posts"
+        f"{stories}; {no_image:,} have no readable image in {images})" + advice(found)
     )
 
 
