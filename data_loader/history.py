@@ -1,7 +1,7 @@
 """A person's earlier posts, from a file or from a view, as words: the style of a new caption."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -53,13 +53,32 @@ def read_history(path: Path, view: View) -> History:
     records = [parse(line, f"{path}, line {number}") for number, line in lines]
     if not records:
         raise UserError(f"{path} has no posts: put one earlier post on each line")
+    return _history(str(path), records, view)
+
+
+def history_of(posts: str | Iterable[str | Mapping], view: View) -> History:
+    """`read_history` of posts that are at hand.
+
+    Args:
+        posts: each a text, or an object as in a .jsonl; a single text has one post per line.
+        view: whose tokenizer, letters and task are used.
+
+    Raises:
+        UserError: a post that is neither, or posts of several users.
+    """
+    posts = posts.split("\n") if isinstance(posts, str) else list(posts)
+    records = [_checked({"text": p} if isinstance(p, str) else p, "posts") for p in posts]
+    return _history("posts", [r for r in records if r["text"].strip() or "hashtags" in r], view)
+
+
+def _history(origin: str, records: Sequence[dict], view: View) -> History:
     users = {str(record["user"]) for record in records if "user" in record}
     if len(users) > 1:
-        raise UserError(f"{path} has posts of {len(users)} users; give those of one person")
+        raise UserError(f"{origin} has posts of {len(users)} users; give those of one person")
     recipe = _recipe(view.settings)
     cut = words_of(recipe)
     counts = Counter(word for record in records for word in cut(_raw_post(record, recipe)))
-    return History(str(path), len(records), counts)
+    return History(origin, len(records), counts)
 
 
 def user_history(view: View, user: str) -> History:
@@ -88,6 +107,48 @@ def user_history(view: View, user: str) -> History:
 def context_words(view: View, history: History, k: int) -> np.ndarray:
     """The at most `k` most characteristic words of a history: [<= k] int32, heaviest first."""
     return ContextBuilder(view.vocabulary, view.idf).top_words(history.counts, k)
+
+
+def choose_words(
+    view: View,
+    most: int,
+    posts: str | Iterable[str | Mapping] | None = None,
+    user: str | None = None,
+    words: Iterable[str] | None = None,
+) -> np.ndarray:
+    """The words of a person that a model reads, by one of three ways to say who it is.
+
+    Args:
+        view: of the model.
+        most: U, of the model; 0 for one that knows no user.
+        posts: see `history_of`.
+        user: of the view.
+        words: themselves, best first.
+
+    Returns:
+        [<= U] int32, none for nobody.
+
+    Raises:
+        UserError: several ways, no such user, or something that is no post.
+    """
+    if sum(given is not None for given in (posts, user, words)) > 1:
+        raise UserError("posts, user and words all say whose style: give one of them")
+    if words is not None:
+        return known_words(view, words, most)
+    if not most or (posts is None and user is None):
+        return np.zeros(0, np.int32)
+    history = history_of(posts, view) if user is None else user_history(view, user)
+    return context_words(view, history, most)
+
+
+def known_words(view: View, words: Iterable[str], k: int) -> np.ndarray:
+    """Ids of the words that a view knows, each once, in their order: [<= k] int32.
+
+    A hashtag may have its sign; words that are not known are left out.
+    """
+    bare = (word if word in view.vocabulary else word.removeprefix("#") for word in words)
+    known = dict.fromkeys(word for word in bare if word in view.vocabulary)
+    return np.array(view.vocabulary.encode(known), np.int32)[:k]
 
 
 def count_known(view: View, history: History) -> tuple[int, int]:
@@ -133,15 +194,23 @@ def _from_text(line: str, place: str) -> dict:
 def _from_json(line: str, place: str) -> dict:
     """One line of a .jsonl, its fields checked."""
     try:
-        record = json_object(parse_json(line))
-        if not {"text", "hashtags"} & set(record):
+        return _checked(json_object(parse_json(line)), place)
+    except BadRecord as error:
+        raise UserError(f"{place}: {error}; expected {FORM}") from None
+    except ValueError:
+        raise UserError(f"{place}: not JSON; expected {FORM}") from None
+
+
+def _checked(record: object, place: str) -> dict:
+    """The fields that matter of a post."""
+    try:
+        if not isinstance(record, Mapping) or not {"text", "hashtags"} & set(record):
             raise BadRecord("neither text nor hashtags")
         checked = {"text": clean_text(record.get("text") or "", "text")}
         if record.get("hashtags") is not None:
             checked["hashtags"] = clean_tags(record["hashtags"], "hashtags")
-    except (ValueError, BadRecord) as error:
-        reason = str(error) if isinstance(error, BadRecord) else "not JSON"
-        raise UserError(f"{place}: {reason}; expected {FORM}") from None
+    except BadRecord as error:
+        raise UserError(f"{place}: {error}; expected {FORM}") from None
     return checked | {name: record[name] for name in ("user",) if name in record}
 
 

@@ -1,6 +1,7 @@
 """What a run is trained on, in few digits: it must find the same when it resumes."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,9 +15,12 @@ _ROWS = 65536  # hashed at a time, so that memory does not grow with the data
 
 def features_identity(posts: Posts) -> str | None:
     """Which network and preprocessing made the image features; None for a model without images."""
-    if posts.features is None:
-        return None
-    described = {k: v for k, v in posts.features.metadata.items() if k not in NOT_COMPARED}
+    return None if posts.features is None else metadata_identity(posts.features.metadata)
+
+
+def metadata_identity(metadata: Mapping) -> str:
+    """`features_identity` of what is stored beside features."""
+    described = {k: v for k, v in metadata.items() if k not in NOT_COMPARED}
     return sha256_of_json(described)[:16]
 
 

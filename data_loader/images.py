@@ -4,10 +4,12 @@
 fraction of the size) is not used: it is faster for large photos but gives other pixels.
 """
 
+import io
 import stat
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,10 @@ EXIF_SHORT = 3  # the type of a field that is an unsigned 16-bit number
 # What matters becomes an ImageError below, too large a picture by Pillow's own limit; its warnings,
 # mostly of damaged EXIF data, would only tear the progress bar.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+Picture = str | Path | bytes | Image.Image | np.ndarray
+"""A file's path or its bytes, a picture of Pillow's, or uint8 pixels [H, W, 3], RGB."""
 
 
 class MediaError(ValueError):
@@ -57,11 +63,59 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     check_file(path, ImageError)
+    return _decode(path)
+
+
+def to_pixels(picture: Picture) -> np.ndarray:
+    """`read_image` of whatever holds a picture.
+
+    Returns:
+        uint8 [H, W, 3], RGB; pixels are returned as they are.
+
+    Raises:
+        ImageError: as `read_image`, or pixels of another shape or type.
+        TypeError: something else.
+    """
+    match picture:
+        case str() | Path():
+            return read_image(picture)
+        case bytes() | bytearray() | memoryview():
+            if not len(picture):
+                raise ImageError("no bytes")
+            return _decode(io.BytesIO(picture))
+        case Image.Image():
+            with _reasons():
+                return _pixels_of(picture)
+        case np.ndarray():
+            return _checked_pixels(picture)
+    raise TypeError(
+        f"a picture is a {type(picture).__name__}; expected a path, bytes, a PIL.Image or an array"
+    )
+
+
+def _checked_pixels(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        shape = list(pixels.shape)
+        raise ImageError(f"pixels are {pixels.dtype} {shape}; expected uint8 [H, W, 3], RGB")
+    return pixels
+
+
+def _decode(file: Path | io.BytesIO) -> np.ndarray:
+    with _reasons(), Image.open(file, formats=FORMATS) as image:
+        return _pixels_of(image)
+
+
+def _pixels_of(image: Image.Image) -> np.ndarray:
+    _check_size(image)
+    image.load()
+    return np.asarray(_to_rgb(_upright(image)))
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Turns what decoders raise into an `ImageError`."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            _check_size(image)
-            image.load()
-            return np.asarray(_to_rgb(_upright(image)))
+        yield
     except ImageError:
         raise
     except Image.UnidentifiedImageError:

@@ -1,22 +1,35 @@
-"""Batches of pictures or clips that are in no data set, for one person's captions."""
+"""Pictures or clips that are in no data set, some at a time, for one person's captions."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+from PIL import Image
 
-from data_loader.images import MediaError, read_image
+from data_loader.images import MediaError, Picture, to_pixels
 from utils.errors import UserError
 
-if TYPE_CHECKING:
-    import tensorflow as tf
 
-Encoder = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""Pictures, each uint8 [H, W, 3], or clips [frames, H, W, 3], to features [B, I, image_dim]."""
+class Shown(NamedTuple):
+    """Some pictures or clips, read.
+
+    Attributes:
+        numbers: their places among all, from 0.
+        names: their paths; of what has none, "picture" and its place from 1.
+        pixels: each uint8 [H, W, 3], RGB, or of a clip [frames, H, W, 3].
+    """
+
+    numbers: list[int]
+    names: list[str]
+    pixels: list[np.ndarray]
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width of each."""
+        return [pixels.shape[-3:-1] for pixels in self.pixels]
 
 
 def list_pictures(path: Path) -> list[Path]:
@@ -39,91 +52,43 @@ def list_pictures(path: Path) -> list[Path]:
     return found
 
 
-def no_features(images: Sequence[np.ndarray]) -> np.ndarray:
-    """The `Encoder` of a model without an image memory: [B, 0, 1]."""
-    return np.zeros([len(images), 0, 1])
-
-
-class Pictures:
-    """Pictures as batches of `model/captioner.py`'s form, read and encoded as they are asked for.
+def read_batches(
+    pictures: Iterable[Picture],
+    size: int,
+    skipped: MutableMapping[str, str] | None = None,
+    read: Callable[[Picture], np.ndarray] = to_pixels,
+) -> Iterator[Shown]:
+    """Reads pictures when they are asked for, so that many need no more memory than some.
 
     Args:
-        paths: the files, N of them; a picture's place among them is its `row`.
-        encoder: what makes the image memory.
-        words: [<= U] int32, the words of the person's user memory.
-        user_words: U.
-        word_slots: L.
-        batch_size: B, the most pictures in a batch.
-        read: makes of a file what the encoder takes, or raises a MediaError.
+        pictures: any number of them.
+        size: how many at a time.
+        skipped: where given, what cannot be read goes there, name to reason.
+        read: makes pixels of a picture or clip, or raises a MediaError.
 
-    Attributes:
-        skipped: file to the reason why it is not captioned; filled by iterating.
-        contents: file to what tells different pictures apart; filled by iterating.
+    Yields:
+        The readable ones of each `size`, if there are any.
+
+    Raises:
+        MediaError: what cannot be read, by its name, where there is no `skipped`.
+        TypeError: a single picture, or something that is none.
     """
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        encoder: Encoder,
-        words: np.ndarray,
-        user_words: int,
-        word_slots: int,
-        batch_size: int = 8,
-        read: Callable[[Path], np.ndarray] = read_image,
-    ):
-        self.paths, self._encoder, self._batch_size = paths, encoder, batch_size
-        self._read_file = read
-        self._context = np.pad(words, (0, user_words - len(words))).astype(np.int32)
-        self._context_length = len(words)
-        self._caption_width = word_slots - 1
-        self.skipped: dict[str, str] = {}
-        self.contents: dict[str, bytes] = {}
-
-    @property
-    def element_spec(self) -> "dict[str, tf.TensorSpec]":
-        """Shapes and types of a batch, for the graph that decodes it."""
-        import tensorflow as tf
-
-        return {
-            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
-            for name, array in self._batch([], []).items()
-        }
-
-    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
-        """Yields batches of the readable pictures.
-
-        Raises:
-            UserError: at the end, when no file was a readable picture.
-        """
-        with tqdm(total=len(self.paths), unit="picture", disable=None, leave=False) as progress:
-            for first in range(0, len(self.paths), self._batch_size):
-                rows = range(len(self.paths))[first : first + self._batch_size]
-                read = {row: self._read(self.paths[row]) for row in rows}
-                images = {row: image for row, image in read.items() if image is not None}
-                if images:
-                    yield self._batch(list(images), list(images.values()))
-                progress.update(len(rows))
-        if not self.contents:
-            (name, reason), *others = self.skipped.items()
-            more = f" (nor is any of {len(others)} other files)" if others else ""
-            raise UserError(f"--image: {name} is no readable picture{more}: {reason}")
-
-    def _read(self, path: Path) -> np.ndarray | None:
-        try:
-            image = self._read_file(path)
-        except MediaError as error:
-            self.skipped[str(path)] = str(error)
-            return None
-        self.contents[str(path)] = hashlib.sha256(image.tobytes()).digest()
-        return image
-
-    def _batch(self, rows: Sequence[int], images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        count = len(rows)
-        return {
-            "image": self._encoder(images).astype(np.float32),
-            "context": np.tile(self._context, (count, 1)),
-            "context_length": np.full(count, self._context_length, np.int32),
-            "caption": np.zeros([count, self._caption_width], np.int32),
-            "caption_length": np.zeros(count, np.int32),
-            "row": np.array(rows, np.int32),
-        }
+    if isinstance(pictures, str | bytes | os.PathLike | Image.Image):
+        raise TypeError(f"pictures is a {type(pictures).__name__}; expected a list of pictures")
+    numbered = iter(enumerate(pictures))
+    while chunk := list(islice(numbered, size)):
+        shown = Shown([], [], [])
+        for number, picture in chunk:
+            named = isinstance(picture, str | os.PathLike)
+            name = os.fspath(picture) if named else f"picture {number + 1}"
+            try:
+                pixels = read(picture)
+            except MediaError as error:
+                if skipped is None:
+                    raise type(error)(f"{name}: {error}") from None
+                skipped[name] = str(error)
+                continue
+            for column, value in zip(shown, (number, name, pixels), strict=True):
+                column.append(value)
+        if shown.names:
+            yield shown

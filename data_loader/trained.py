@@ -1,10 +1,12 @@
 """The view that a run was trained on, and its posts as the run's model sees them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from data_loader.corpus import Corpus, open_corpus
-from data_loader.identity import features_identity
+from data_loader.features import find_features, read_metadata
+from data_loader.identity import metadata_identity
 from data_loader.pipeline import Posts, open_posts
 from data_loader.view import View, open_view
 from data_loader.windows import Windows, open_windows
@@ -86,9 +88,37 @@ def open_posts_of_run(
     posts = open_posts(view, subset, model.image_layer, *sizes, extractor=extractor)
     if not len(posts):
         raise UserError(f"{view.folder} has no post in {subset}; choose another --subset")
-    if run.configuration.get("features") not in (None, features_identity(posts)):
+    if posts.features is not None:
+        _check_features(run, posts.features.path, posts.features.metadata)
+    return posts
+
+
+def read_metadata_of_run(
+    run: RunFolder, view: View, layer: str, extractor: str | None
+) -> tuple[Path, dict]:
+    """What is stored beside the features that a run was trained on, to see new pictures like them.
+
+    Args:
+        run: the run folder.
+        view: from `open_view_of_run`.
+        layer: of the network.
+        extractor: the network, where there are features of several.
+
+    Returns:
+        The file of the features, and its metadata.
+
+    Raises:
+        UserError: no such features, or those of another network.
+    """
+    path = find_features(view.folder.parent, layer, extractor)
+    metadata = read_metadata(path)
+    _check_features(run, path, metadata)
+    return path, metadata
+
+
+def _check_features(run: RunFolder, path: Path, metadata: Mapping) -> None:
+    if run.configuration.get("features") not in (None, metadata_identity(metadata)):
         raise UserError(
-            f"{run.path} was trained on other image features than {posts.features.path} has now: "
+            f"{run.path} was trained on other image features than {path} has now: "
             "extract the features that it was trained on, or train again"
         )
-    return posts

@@ -80,18 +80,22 @@ class Captioner(Protocol):
         """
 
 
-def batch_of(images: np.ndarray, context_words: int, word_slots: int) -> Batch:
-    """A batch of nobody's pictures or clips, without captions.
+def batch_of(
+    images: np.ndarray, context_words: int, word_slots: int, words: np.ndarray | None = None
+) -> Batch:
+    """A batch of one person's pictures or clips, without captions.
 
     Args:
         images: [B, I, image_dim].
         context_words, word_slots: U and L, of the model.
+        words: [<= U] ids of the person's words, best first; None for nobody's pictures.
     """
-    count = len(images)
+    words = np.zeros(0, np.int32) if words is None else words
+    count, context = len(images), np.pad(words, (0, context_words - len(words)))
     columns = {
         "image": np.asarray(images, np.float32),
-        "context": np.zeros([count, context_words], np.int32),
-        "context_length": np.zeros(count, np.int32),
+        "context": np.tile(context.astype(np.int32), (count, 1)),
+        "context_length": np.full(count, len(words), np.int32),
         "caption": np.zeros([count, word_slots - 1], np.int32),
         "caption_length": np.zeros(count, np.int32),
         "row": np.arange(count, dtype=np.int32),

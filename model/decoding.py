@@ -44,9 +44,9 @@ def decode(
     batch: Batch,
     beam_size: int = 1,
     sample: bool = False,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    seed: int = 0,
+    temperature: float | tf.Tensor = 1.0,
+    top_p: float | tf.Tensor = 1.0,
+    seed: int | tf.Tensor = 0,
     length_penalty: float = 0.0,
     stop_at_eos: bool = True,
     forbidden: tuple[int, ...] = (),
@@ -59,7 +59,7 @@ def decode(
             caption begins with its words: the model reads every one of them once, in their turn.
         beam_size: K; 1 is the paper's greedy search.
         sample: draw each word instead; what a post gets depends on `seed` and its `row` alone.
-        temperature: divides the logits when sampling.
+        temperature: divides the logits when sampling; with `top_p` and `seed`, a tensor will do.
         top_p: draw among the most probable words alone, as many as have this probability together
             (nucleus sampling, Holtzman et al., 2020).
         seed: of the sampling.
@@ -156,8 +156,8 @@ class _Chooser:
         self,
         beams: int,
         sample: bool,
-        temperature: float,
-        top_p: float,
+        temperature: float | tf.Tensor,
+        top_p: float | tf.Tensor,
         forbidden: tuple[int, ...],
     ):
         self.beams, self.sample = beams, sample
@@ -179,7 +179,8 @@ class _Chooser:
 
     def _draw(self, logits, search: _Search, step):
         """Inverse of the cumulative distribution at this post's number for this step."""
-        probability = tf.nn.softmax(logits[:, 0] / self.temperature)  # [A, V]
+        temperature = tf.cast(self.temperature, logits.dtype)
+        probability = tf.nn.softmax(logits[:, 0] / temperature)  # [A, V]
         total = tf.cumsum(self._nucleus(probability), axis=-1)
         # Rounding may leave the last sum under one: scaling keeps the draw inside the vocabulary.
         level = tf.cast(search.chance[:, step, tf.newaxis], total.dtype) * total[:, -1:]
@@ -187,10 +188,10 @@ class _Chooser:
 
     def _nucleus(self, probability: tf.Tensor) -> tf.Tensor:
         """The probabilities [A, V] of the words that may be drawn, 0 elsewhere."""
-        if self.top_p >= 1:
+        if not tf.is_tensor(self.top_p) and self.top_p >= 1:
             return probability
         ranked = tf.sort(probability, direction="DESCENDING")
-        needed = tf.cumsum(ranked, axis=-1, exclusive=True) < self.top_p
+        needed = tf.cumsum(ranked, axis=-1, exclusive=True) < tf.cast(self.top_p, ranked.dtype)
         least = tf.reduce_min(tf.where(needed, ranked, 1), -1, keepdims=True)
         return tf.where(probability >= least, probability, 0)
 

@@ -148,7 +148,7 @@ def make_decoder(
 
     def decode_batch(batch) -> Decoded:
         rows, ids, scores = _local(strategy, step(batch))
-        return Decoded(rows, _without_end(ids), scores)
+        return Decoded(rows, without_end(ids), scores)
 
     return decode_batch
 
@@ -174,7 +174,7 @@ def _local(strategy: tf.distribute.Strategy, values) -> list[np.ndarray]:
     ]
 
 
-def _without_end(ids: np.ndarray) -> np.ndarray:
-    """Zeros from the first EOS on."""
+def without_end(ids: np.ndarray) -> np.ndarray:
+    """Captions [N, L] with zeros from the first EOS on."""
     ended = np.cumsum(ids == EOS, axis=1) > 0
     return np.where(ended, 0, ids)

@@ -9,37 +9,29 @@ Pictures go the way of the training images: the same reading, preprocessing and 
 posts become words as the training posts did, and the most characteristic ones fill the memory.
 """
 
+import dataclasses
 import os
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from tqdm import tqdm
 
-from configuration import Config, DecodingOptions
-from data_loader.clips import read_frames
-from data_loader.features import find_features, read_metadata
+from attend_to_you import Caption, Run, load_run, open_run
+from configuration import DecodingOptions
 from data_loader.history import context_words, count_known, read_history, user_history
-from data_loader.images import read_image
-from data_loader.pictures import Pictures, list_pictures, no_features
-from data_loader.trained import open_view_of_run
+from data_loader.pictures import list_pictures
 from data_loader.view import View
-from data_loader.vocabulary import GO, PAD, UNK
 from model.configs import ModelConfig
-from model.networks import is_random
 from utils.command_line import parse
-from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
+from utils.devices import is_one_of_several_workers
 from utils.errors import UserError, run_command
-from utils.predictions import join_words
 from utils.reports import write_report
 from utils.run_folder import RunFolder, newest_run
-
-if TYPE_CHECKING:
-    from model.encoders import ImageEncoder
 
 MANY_PICTURES = 4  # from so many different pictures on, equal captions are worth a warning
 SKIPPED_SHOWN = 10
@@ -74,14 +66,17 @@ class Captioned(NamedTuple):
     """What became of the pictures.
 
     Attributes:
-        captions: as `write_captions` returns them.
-        pictures: what was read, and what was not.
+        captions: objects with `image`, `prediction` and `log_probability` (None for separate tags);
+            `text` too where the words are pieces: the sentence that they make.
+        contents: of each, what tells different pictures apart; None where they are not looked at.
+        skipped: file to the reason why it is not captioned.
         task: caption or hashtag.
         made_by: run, step, encoder and words of the user memory, for the report.
     """
 
     captions: list[dict]
-    pictures: Pictures
+    contents: list[bytes] | None
+    skipped: dict[str, str]
     task: str
     made_by: dict[str, Any]
 
@@ -90,42 +85,42 @@ def main() -> None:
     """Captions, and what they tell of the model."""
     options = parse(Options)
     check(options)
-    captions, pictures, task, made_by = caption_pictures(options)
+    captions, contents, skipped, task, made_by = caption_pictures(options)
     print(f"model: {made_by['run_dir']}, step {made_by['step']}\n")
     print_captions(captions, task)
-    print_skipped(pictures.skipped)
-    if made_by["encoder"]:
-        print_sameness({pictures.contents[row["image"]]: row["prediction"] for row in captions})
+    print_skipped(skipped)
+    if contents:
+        said = (row["prediction"] for row in captions)
+        print_sameness(dict(zip(contents, said, strict=True)))
     if options.json:
-        write_report(options.json, {**made_by, "captions": captions, "skipped": pictures.skipped})
+        write_report(options.json, {**made_by, "captions": captions, "skipped": skipped})
 
 
 def caption_pictures(options: Options) -> Captioned:
-    """Run and view, style, pictures, model, captions."""
+    """Run and view, style, model, captions."""
     paths = list_pictures(options.image)
     run_dir = options.run_dir or newest_run()
-    config, view = open_run(run_dir, options.data_dir)
-    tag_count = options.decoding.separate_tags(config.model, *view.tag_counts())
-    words = choose_words(options, config.model, view)
-    quiet_tensorflow()
-    from model.saving import load_captioner
-
-    strategy = make_strategy(None)
-    with strategy.scope():
-        captioner, found = load_captioner(
-            config.model, run_dir, options.checkpoint, config.train.precision
-        )
-    encoder = open_encoder(options, config, view)
-    pictures = arrange(paths, encoder, config.model, words)
+    config, view = open_run(RunFolder.open(run_dir), options.data_dir)
+    options.decoding.separate_tags(config.model, *view.tag_counts())  # refuses before the work
+    words = spell(view, find_words(options, config.model, view))
+    run = load_run(run_dir, options.checkpoint, options.data_dir, options.weights)
+    print_encoder(run)
+    skipped: dict[str, str] = {}
+    shown = tqdm(paths, unit="picture", disable=None, leave=False)
+    decoding = dataclasses.asdict(options.decoding)
+    captions = run.caption(shown, words=words, skipped=skipped, **decoding)
+    if not captions:
+        refuse(skipped)
     made_by = {
         "run_dir": str(run_dir),
-        "step": found.step,
-        "encoder": encoder.description["extractor"] if encoder else None,
-        "task": view.settings["task"],
-        "user_words": spell(view, words),
+        "step": run.step,
+        "encoder": run.extractor,
+        "task": run.task,
+        "user_words": words,
     }
-    captions = write_captions(options, view, strategy, captioner, pictures, tag_count)
-    return Captioned(captions, pictures, view.settings["task"], made_by)
+    contents = [caption.features.tobytes() for caption in captions] if run.sees else None
+    rows = [caption_row(view, caption) for caption in captions]
+    return Captioned(rows, contents, skipped, run.task, made_by)
 
 
 def check(options: Options) -> None:
@@ -139,25 +134,7 @@ def check(options: Options) -> None:
         raise UserError("caption runs in one process: unset TF_CONFIG, or start a single task")
 
 
-def open_run(run_dir: Path, data_dir: Path | None) -> tuple[Config, View]:
-    """What the run was trained as, and the view with its words.
-
-    Raises:
-        UserError: no such run or view, or the words' ids mean something else now.
-    """
-    run = RunFolder.open(run_dir)
-    config = Config.from_dict(run.configuration)
-    if config.model.reads == "text":
-        raise UserError(f"{run_dir} is a {config.preset} run, for python -m scripts.story")
-    if not config.model.learns:
-        raise UserError(
-            f"{run_dir} is a {config.preset} run, which answers with training posts: "
-            "caption needs a trained model"
-        )
-    return config, open_view_of_run(run, config.data, data_dir)
-
-
-def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray:
+def find_words(options: Options, model: ModelConfig, view: View) -> np.ndarray:
     """The words of the user memory, [<= U] int32; says what they are and where they are from."""
     nobody = np.zeros(0, np.int32)
     if not model.context_words:
@@ -185,79 +162,37 @@ def choose_words(options: Options, model: ModelConfig, view: View) -> np.ndarray
     return words
 
 
-def open_encoder(options: Options, config: Config, view: View) -> "ImageEncoder | None":
-    """The network that made the run's image features; None for a model without image memory."""
-    if config.model.image_layer == "none":
-        print("pictures: this model sees no image, so pictures are not looked at")
-        return None
-    import tensorflow as tf
-
-    from model.encoders import load_encoder
-
-    # As extraction: a mantissa of 10 bits would give other features on a GPU.
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    root, layer = view.folder.parent, config.model.image_layer
-    features = find_features(root, layer, config.data.extractor)
-    metadata = read_metadata(features)
-    untrained = is_random(metadata["extractor"])
-    note = " (random weights: this network has never learnt to see)" if untrained else ""
-    print(f"pictures: encoded by {features.stem}{note}")
-    return load_encoder(metadata, features.parent, options.weights)
-
-
-def arrange(
-    paths: list[Path], encoder: "ImageEncoder | None", model: ModelConfig, words: np.ndarray
-) -> Pictures:
-    """The pictures as batches for this model."""
-    sizes = (model.context_words, model.word_slots)
-    if encoder is None:
-        return Pictures(paths, no_features, words, *sizes)
-    read = partial(read_frames, number=encoder.frames) if encoder.frames else read_image
-    return Pictures(paths, encoder, words, *sizes, batch_size=encoder.at_once, read=read)
-
-
-def write_captions(
-    options: Options,
-    view: View,
-    strategy,
-    captioner,
-    pictures: Pictures,
-    tag_count: int | None,
-) -> list[dict]:
-    """Decodes every readable picture.
-
-    Unlike in evaluation, `_UNK` is never written: a reader cannot use it.
-
-    Returns:
-        Objects with `image`, `prediction` and `log_probability` (None for separate tags); `text`
-        too where the words are pieces: the sentence that they make.
-    """
-    from model.evaluation import decode_subset
-
-    decoded = decode_subset(
-        strategy,
-        captioner,
-        pictures,
-        separate_tags=tag_count,
-        forbidden=(PAD, GO, UNK),
-        **options.decoding.search(),
-    )
-    return [
-        {
-            "image": str(pictures.paths[row]),
-            "prediction": join_words(words, view.settings["task"]),
-            **({"text": text} if (text := view.readable(words)) is not None else {}),
-            "log_probability": round(float(score), 4) if np.isfinite(score) else None,
-        }
-        for row, words, score in zip(
-            decoded.rows, [spell(view, ids) for ids in decoded.ids], decoded.scores, strict=True
-        )
-    ]
-
-
 def spell(view: View, ids: np.ndarray) -> list[str]:
     """Words of ids."""
     return view.vocabulary.decode(ids.tolist())
+
+
+def print_encoder(run: Run) -> None:
+    """Which network has made the image features; an untrained one is named as such."""
+    if not run.sees:
+        print("pictures: this model sees no image, so pictures are not looked at")
+        return
+    untrained = run.description["random_weights"]
+    note = " (random weights: this network has never learnt to see)" if untrained else ""
+    print(f"pictures: encoded by {run.extractor}-{run.config.model.image_layer}{note}")
+
+
+def refuse(skipped: Mapping[str, str]) -> NoReturn:
+    """Says why no file was a readable picture."""
+    (name, reason), *others = skipped.items()
+    more = f" (nor is any of {len(others)} other files)" if others else ""
+    raise UserError(f"--image: {name} is no readable picture{more}: {reason}")
+
+
+def caption_row(view: View, caption: Caption) -> dict[str, Any]:
+    """What the report says of a picture."""
+    text, score = view.readable(caption.words), caption.log_probability
+    return {
+        "image": caption.picture,
+        "prediction": caption.prediction,
+        **({} if text is None else {"text": text}),
+        "log_probability": None if score is None else round(score, 4),
+    }
 
 
 def print_captions(captions: list[dict], task: str) -> None:

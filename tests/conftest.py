@@ -13,6 +13,14 @@ def world(tmp_path_factory) -> Path:
     return make_world(tmp_path_factory.mktemp("world") / "data")
 
 
+@pytest.fixture(scope="session")
+def pictured_world(tmp_path_factory) -> Path:
+    """A small data root with pictures; do not change it."""
+    from tests.pictured_world import make_world
+
+    return make_world(tmp_path_factory.mktemp("pictured"))
+
+
 @pytest.fixture
 def bigram():
     """Trains and evaluates the smallest model instead of CSMN."""

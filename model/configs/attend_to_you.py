@@ -36,6 +36,7 @@ class CSMNConfig(Method):
     """Width of memory slots."""
     channels: int = 300
     """Filters per window of the memory CNN."""
+    attends = True
 
     @property
     def image_layer(self) -> str:
@@ -83,6 +84,7 @@ class Seq2SeqConfig(Method):
     """Width of word embeddings."""
     word_slots: int = 16
     """Longest caption, with the symbol that begins it."""
+    attends = True
 
     @property
     def context_words(self) -> int:
@@ -131,6 +133,7 @@ class AttendTellConfig(Method):
     """Longest caption, with the symbol that begins it."""
     image_layer = "res5c"
     embedding = "W_e"
+    attends = True
 
     def check(self) -> None:
         """See `Method.check`."""

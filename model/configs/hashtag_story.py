@@ -26,6 +26,7 @@ class SoftAttentionConfig(Method):
     """Most tags, with the symbol that begins them."""
     image_layer = "mixed10"
     embedding = "W_e"
+    attends = True
 
     def check(self) -> None:
         """See `Method.check`."""

@@ -30,6 +30,7 @@ class ShowAttendConfig(Method):
     """Longest caption, with the symbol that begins it."""
     image_layer = "res4"
     embedding = "W_e"
+    attends = True
 
     def check(self) -> None:
         """See `Method.check`."""

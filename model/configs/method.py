@@ -36,6 +36,7 @@ class Method:
         word_bias: the parameter that is added to the words' logits and starts at the logarithms of
             their frequencies; None where it starts at 0.
         word_query: False for separate tag generation, which writes no sequence.
+        attends: whether every step says what it looked at.
         tags_per_post: then, how many tags are predicted; None for the training posts' mean.
     """
 
@@ -48,6 +49,7 @@ class Method:
     embedding: str | None = None
     word_bias: str | None = None
     word_query: bool = True
+    attends: bool = False
     tags_per_post: int | None = None
 
     def check(self) -> None:

@@ -5,77 +5,31 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from configuration import Config, DataConfig, TrainConfig
-from data_loader.build import build_view
-from data_loader.build_options import BuildOptions
+from attend_to_you import load_run, open_run
 from data_loader.features import open_features
-from data_loader.pictures import Pictures, list_pictures, no_features
+from data_loader.pictures import list_pictures
 from data_loader.pipeline import open_posts
-from data_loader.view import VOCABULARY, open_view
+from data_loader.view import VOCABULARY
 from model import encoders
-from model.build import build_captioner
-from model.configs import CSMNConfig
 from model.decoding import decode
-from model.encoders import load_encoder
-from model.evaluation import decode_subset
-from scripts import caption, extract_features
-from tests.data_loader.crawls import record, write_crawl
+from scripts import caption
+from tests import pictured_world
+from tests.pictured_world import MODEL, draw, tiny_network
 from tests.shared_data import REPOSITORY
 from utils import checkpoint
 from utils.errors import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
 
-USERS, POSTS, BATCH = ("ann", "ben", "eve", "kim"), 6, 3
-WORDS = ("boat", "cloud", "hill", "lake", "road", "tree", "wave")
-MODEL = CSMNConfig(user_words=8, word_slots=7, word_dim=11, memory_dim=10, channels=6)
 
-
-def tiny_network(recipe, folder=None):
-    keras.utils.set_random_seed(3)
-    inputs = keras.Input([224, 224, 3])
-    return keras.Model(inputs, keras.layers.Conv2D(2048, 32, strides=32)(inputs))
-
-
-def draw(path: Path, number: int) -> None:
-    pixels = np.random.default_rng(number).integers(0, 255, (9 + number, 12, 3), dtype=np.uint8)
-    Image.fromarray(pixels).resize((90, 70)).save(path)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Views of both tasks, pictures, and their features by a small network."""
-    folder = tmp_path_factory.mktemp("world")
-    (folder / "images").mkdir()
-    records = []
-    for i, user in enumerate(USERS):
-        for n in range(POSTS):
-            text = f"{WORDS[(n + i) % 7]} and {WORDS[n]} {user}"
-            records.append(record(user, f"p{n}", text, hashtags=[user, WORDS[n], "sea"]))
-            draw(folder / "images" / f"{user}-p{n}.jpg", POSTS * i + n)
-    posts = write_crawl(folder / "posts.jsonl", records)
-    for task in ("caption", "hashtag"):
-        sizes = {"train_share": 0.6, "test_posts": 5, "min_posts": 3, "split": "posts"}
-        options = BuildOptions(
-            "crawl", posts, task, folder / "data", language="none", jobs=1, **sizes
-        )
-        build_view(options, show_progress=False)
-    (folder / "weights.h5").write_bytes(b"weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoders, "build_network", tiny_network)
-        flags = {"--data_dir": "data", "--images": "images", "--weights": "weights.h5"}
-        words = [word for flag, name in flags.items() for word in (flag, str(folder / name))]
-        patch.setattr(sys, "argv", ["extract_features", *words, "--batch_size", str(BATCH)])
-        extract_features.main()
-    return folder
+@pytest.fixture
+def world(pictured_world):
+    return pictured_world
 
 
 @pytest.fixture
@@ -84,17 +38,7 @@ def make_run(world, tmp_path):
 
     def make(task="caption", name="run", precision="float32", **changes):
         model = dataclasses.replace(MODEL, **changes)
-        data = DataConfig(world / "data", task, "posts", extractor="resnet101")
-        view = open_view(world / "data", task, "posts")
-        train = TrainConfig(precision=precision)
-        config = Config(run_dir=tmp_path / name, data=data, model=model, train=train)
-        saved = {**config.to_dict(), "vocabulary_sha256": sha256(view.folder / VOCABULARY)}
-        sizes = {"vocab_size": len(view.vocabulary), "image_dim": 2048}
-        captioner = build_captioner(model, **sizes, seed=5, precision=precision)
-        with RunFolder.create_or_resume(tmp_path / name, saved):
-            weights = captioner.parameters.values()
-            checkpoint.save(tmp_path / name, 9, weights, {}, {"sizes": sizes}, best=True)
-        return SimpleNamespace(path=tmp_path / name, view=view, captioner=captioner, model=model)
+        return pictured_world.make_run(world, tmp_path / name, task, precision, model)
 
     return make
 
@@ -137,25 +81,11 @@ def test_a_user_s_test_picture_gets_the_caption_of_evaluation(
         assert written["user_words"] == view.vocabulary.decode(test.context_ids[row, :length])
 
 
-def test_pictures_are_encoded_as_they_were_for_training(world, monkeypatch):
+def test_pictures_are_encoded_as_they_were_for_training(world, make_run, monkeypatch):
     monkeypatch.setattr(encoders, "build_network", tiny_network)
-    store = open_features(world / "data", "pool5")
-    encoder = load_encoder(store.metadata, store.path.parent)
-    names = (world / "data" / "images.txt").read_text().split()[:4]
-    paths = [world / "images" / name for name in names]
-    words = np.array([9, 5], np.int32)
-    pictures = Pictures(paths, encoder, words, user_words=4, word_slots=3, batch_size=BATCH)
-    batches = list(pictures)
-    assert [batch["row"].tolist() for batch in batches] == [[0, 1, 2], [3]]
-    images = np.concatenate([batch["image"] for batch in batches])
-    assert images.dtype == np.float32
-    np.testing.assert_array_equal(images, store.gather(np.arange(4)))
-    assert batches[0]["context"].tolist() == [[9, 5, 0, 0]] * 3
-    assert batches[0]["context_length"].tolist() == [2] * 3
-    assert batches[0]["caption"].shape == (3, 2)
-    for name, spec in pictures.element_spec.items():
-        array = batches[1][name]
-        assert spec.shape.is_compatible_with(array.shape) and spec.dtype == array.dtype, name
+    names = (world / "data" / "images.txt").read_text().split()[:4]  # more than a batch
+    seen = load_run(make_run().path).see(world / "images" / name for name in names)
+    np.testing.assert_array_equal(seen, open_features(world / "data", "pool5").gather(range(4)))
 
 
 def test_a_folder_lists_what_it_skips(world, make_run, run, tmp_path):
@@ -227,12 +157,8 @@ def test_what_a_model_does_not_look_at_is_said(make_run, run, world, tmp_path):
 
 
 def test_random_weights_are_named(make_run, run, world, monkeypatch):
-    made = make_run()
-    metadata = open_features(world / "data", "pool5").metadata
-    monkeypatch.setattr(
-        caption, "read_metadata", lambda _: metadata | {"extractor": "resnet101_random"}
-    )
-    printed, _ = run(made.path, "--image", world / "images" / "ann-p0.jpg")
+    monkeypatch.setattr("attend_to_you.is_random", "resnet101".__eq__)
+    printed, _ = run(make_run().path, "--image", world / "images" / "ann-p0.jpg")
     assert "random weights: this network has never learnt to see" in printed
 
 
@@ -260,11 +186,11 @@ def test_flags_that_separate_tags_have_no_use_for_are_refused(make_run, run, wor
 def test_captions_are_decoded_in_the_precision_of_the_training(make_run, run, world, monkeypatch):
     made, dtypes = make_run(precision="float64"), []
 
-    def spy(strategy, captioner, *args, **options):
+    def spy(captioner, *args, **options):
         dtypes.append(captioner.score_dtype)
-        return decode_subset(strategy, captioner, *args, **options)
+        return decode(captioner, *args, **options)
 
-    monkeypatch.setattr("model.evaluation.decode_subset", spy)
+    monkeypatch.setattr("model.session.decode", spy)
     run(made.path, "--image", world / "images" / "ann-p0.jpg", "--beam_size", 2)
     assert dtypes == [tf.float64]
 
@@ -299,26 +225,28 @@ def test_equal_captions_of_many_different_pictures_are_worth_a_warning(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_copies_of_a_picture_are_one_picture(tmp_path):
-    draw(tmp_path / "a.png", 1)
-    draw(tmp_path / "b.png", 1)
-    draw(tmp_path / "c.png", 2)
-    words = np.zeros(0, np.int32)
-    pictures = Pictures(list_pictures(tmp_path), no_features, words, 4, 3)
-    assert len(list(pictures)) == 1
-    assert len(set(pictures.contents.values())) == 2
+def test_copies_of_a_picture_are_one_picture(make_run, run, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(caption.MANY_PICTURES):
+        draw(folder / f"{number}.png", 1)
+    printed, written = run(make_run().path, "--image", folder)
+    assert len(written["captions"]) == caption.MANY_PICTURES
+    assert "different pictures" not in printed
 
 
-def test_pictures_that_cannot_be_used_are_named(tmp_path):
+def test_pictures_that_cannot_be_used_are_named(make_run, run, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.jpg").write_text("hello")
     with pytest.raises(UserError, match="no picture and no folder"):
         list_pictures(tmp_path / "gone.jpg")
     with pytest.raises(UserError, match="has no pictures"):
         list_pictures(tmp_path / "empty")
-    paths = [tmp_path / "text.jpg", tmp_path / "gone.jpg"]
-    with pytest.raises(UserError, match=r"text.jpg is no readable picture \(nor is any of 1 other"):
-        list(Pictures(paths, no_features, np.zeros(0, np.int32), 4, 3))
+    (tmp_path / "other.jpg").write_text("hello")
+    with pytest.raises(
+        UserError, match=r"other.jpg is no readable picture \(nor is any of 1 other"
+    ):
+        run(make_run().path, "--image", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +275,7 @@ def test_another_vocabulary_is_refused(make_run, world):
     path = made.path / "configuration.json"
     path.write_text(path.read_text().replace(sha256(made.view.folder / VOCABULARY), "0"))
     with pytest.raises(UserError, match="another vocabulary"):
-        caption.open_run(made.path, None)
+        open_run(RunFolder.open(made.path))
 
 
 def test_without_a_run_the_command_says_so_in_one_line(tmp_path):

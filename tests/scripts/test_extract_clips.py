@@ -1,18 +1,18 @@
 """Features of clips end to end: every clip once, odd ones listed with a reason."""
 
 import sys
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
-from configuration import PRESETS
-from data_loader.clips import open_clip
+from data_loader.clips import open_clip, read_frames
 from data_loader.features import open_features
+from data_loader.pictures import read_batches
 from model import encoders
 from model.encoders import load_encoder
 from scripts import extract_features
-from scripts.caption import arrange
 from tests.clips import write_clip, write_sound
 from utils.errors import UserError
 
@@ -131,9 +131,9 @@ def test_a_new_clip_goes_the_way_of_extraction(extract, clips):
     store = open_features(root, "frames26")
     encoder = load_encoder(store.metadata, store.path.parent)
     paths = [clips / name for name in ("one.mkv", "text.mp4", "a.mp4")]
-    pictures = arrange(paths, encoder, PRESETS["saliency-video"].model, np.zeros(0, np.int32))
-    batches = list(pictures)
-    found = np.concatenate([batch["image"] for batch in batches])
+    skipped, read = {}, partial(read_frames, number=encoder.frames)
+    batches = list(read_batches(paths, encoder.at_once, skipped, read))
+    found = np.concatenate([encoder(batch.pixels) for batch in batches])
     np.testing.assert_array_equal(found, store.gather([1, 0]))
-    assert [batch["row"].tolist() for batch in batches] == [[0], [2]]
-    assert list(pictures.skipped) == [str(clips / "text.mp4")]
+    assert [batch.numbers for batch in batches] == [[0], [2]]
+    assert list(skipped) == [str(clips / "text.mp4")]

@@ -92,7 +92,7 @@ def test_a_file_of_predictions_becomes_a_file_of_stories(run, capsys, tmp_path):
 def look_at(monkeypatch, prediction="dog sun", task="hashtag", pictures=1):
     """A hashtag run that always finds the same."""
     rows = [{"image": "a.png", "prediction": prediction}] * pictures
-    found = caption.Captioned(rows, None, task, {})
+    found = caption.Captioned(rows, None, {}, task, {})
     monkeypatch.setattr(caption, "caption_pictures", lambda options: found)
 
 
