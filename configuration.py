@@ -136,6 +136,10 @@ class TrainConfig:
     """Steps between checkpoints within an epoch; each epoch ends with one in any case."""
     report_every: int = 20
     """Steps between reports."""
+    samples: int = 4
+    """Validation posts that TensorBoard shows after each epoch; 0 for none."""
+    images: Path | None = None
+    """Their pictures' folder; by default the one that the features were extracted from."""
 
 
 @dataclass(frozen=True)
@@ -333,7 +337,10 @@ def check(config: Config) -> None:
     model.check()
     for name in _AT_LEAST_1:
         check_range(name, getattr(train, name), 1)
-    check_range("keep_checkpoints", train.keep_checkpoints, 0)
+    for name in ("keep_checkpoints", "samples"):
+        check_range(name, getattr(train, name), 0)
+    if train.images and not train.images.is_dir():
+        raise UserError(f"--images {train.images} is no folder: it holds the posts' pictures")
     check_range("seed", train.seed, 0, LARGEST_SEED)
     for name in ("learning_rate", "learning_rate_decay", "clip_norm"):
         check_positive(name, getattr(train, name))

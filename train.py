@@ -18,12 +18,14 @@ from data_loader.corpus import Corpus, open_corpus
 from data_loader.frequencies import log_frequencies
 from data_loader.identity import features_identity, training_identity
 from data_loader.pipeline import Posts, distribute, open_posts, steps_per_epoch
+from data_loader.shown import ShownPosts, ShownStories, Sight
 from data_loader.view import View, open_view
 from data_loader.vocabulary import SPECIAL_WORDS
 from data_loader.windows import Windows, open_windows
 from data_loader.word_vectors import read_word_vectors
 from data_loader.written import count_written
 from model.decoding_options import DecodingOptions
+from model.networks import NETWORKS, bare_name, is_mirrored
 from utils.checkpoint import list_checkpoints
 from utils.devices import is_chief, make_strategy
 from utils.errors import UserError, run_command
@@ -47,6 +49,8 @@ MAY_CHANGE = (
     "train.snapshots_per_epoch",
     "train.released_snapshots",
     "train.keep_snapshots",
+    "train.samples",
+    "train.images",
 )
 # What workers must not differ in: settings and data, wherever each of them finds its data.
 IN_COMMON = ("model", "train", "vocabulary_sha256", "training_posts", "features")
@@ -243,7 +247,37 @@ def make_trainer(config: Config, settings: dict, data: Data, strategy, run, init
     sizes = {"vocab_size": len(data.source.vocabulary), "image_dim": image_dim}
     feed = functools.partial(make_feed, config, data, strategy)
     common = {name: settings[name] for name in IN_COMMON}
-    return start(strategy, config, sizes, feed, run, initial, common)
+    sampler = make_sampler(config, data) if run and config.train.samples else None
+    return start(strategy, config, sizes, feed, run, initial, common, sampler)
+
+
+def make_sampler(config: Config, data: Data):
+    """What TensorBoard shows of the model after each epoch: a few posts, always the same."""
+    from model.samples import Sampler
+
+    posts, count = data.validation or data.training, config.train.samples
+    if config.model.reads == "text":
+        return Sampler(ShownStories(data.source, posts.subset.name, count))
+    images = config.train.images or (posts.features.images_path if posts.features else None)
+    shown = ShownPosts(data.source, posts, count, images, find_sight(posts))
+    for name, reason in shown.missing.items():
+        print(f"samples in TensorBoard: no picture of {images / name}: {reason}")
+    if images is None:
+        print("samples in TensorBoard: texts alone; --images says where the pictures are")
+    tags = DecodingOptions().separate_tags(config.model, *data.source.tag_counts())
+    return Sampler(shown, tags)
+
+
+def find_sight(posts: Posts) -> Sight:
+    """How the network behind the posts' features looks at pictures, as far as it is one of ours."""
+    features = posts.features
+    network = NETWORKS.get(bare_name(features.extractor)) if features else None
+    if network is None or features.layer not in network.layers:
+        return Sight()
+    if network.layers[features.layer].frames:
+        return Sight(clips=True)
+    mirrored = functools.partial(is_mirrored, features.extractor)
+    return Sight(network.preprocessing.window, mirrored)
 
 
 def make_feed(config: Config, data: Data, strategy, global_batch: int | None):

@@ -234,6 +234,12 @@ class FeatureStore:
         """The images that could not be read: name to reason."""
         return self.metadata["failed"]
 
+    @property
+    def images_path(self) -> Path | None:
+        """The folder that these features were extracted from, where they say so."""
+        path = self.metadata.get("made_with", {}).get("images_path")
+        return Path(path) if isinstance(path, str) else None
+
     def usable(self, image_rows: np.ndarray) -> np.ndarray:
         """Says which of the image rows [...] have features; False also for rows beyond the end."""
         image_rows = np.asarray(image_rows)

@@ -10,7 +10,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -124,6 +124,17 @@ def _reasons() -> Iterator[None]:
         raise ImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from None
     except Exception as error:  # decoders raise almost any type on damaged files
         raise ImageError(f"broken: {error or type(error).__name__}") from error
+
+
+def path_inside(folder: Path, name: str) -> Path:
+    """Joins folder and name; a name that leads out of the folder is no image of a data set.
+
+    Raises:
+        ImageError: it does.
+    """
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise ImageError("its name leads out of the images folder")
+    return folder / name
 
 
 def check_file(path: Path, error: type[MediaError]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from data_loader.features import FeatureStore, open_features
 from data_loader.view import Subset, View
+from data_loader.vocabulary import Vocabulary
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class Posts:
             "caption_length": np.minimum(subset.caption_length[rows], self.caption_width),
             "row": rows.astype(np.int32),
         }
+
+    def context_words(self, vocabulary: Vocabulary, row: int) -> list[str]:
+        """The user's words that the model reads with a post, best first."""
+        length = min(int(self.subset.context_length[row]), self.user_words)
+        return [vocabulary.words[i] for i in self.subset.context_ids[row][:length].tolist()]
 
     @cached_property
     def reader(self) -> "Reader":

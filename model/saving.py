@@ -8,6 +8,7 @@ from model.build import build_captioner
 from model.captioner import Captioner
 from model.configs import ModelConfig
 from model.optimizer import OPTIMIZERS, Optimizer
+from model.samples import Sampler
 from model.selection import Best
 from model.trainer import Progress
 from utils import checkpoint
@@ -22,8 +23,9 @@ class RunSink:
         reporter: log, TensorBoard and progress bar of the run.
         captioner, optimizer: what is saved.
         keep: checkpoints besides the best, the last and the snapshots.
-        keep_snapshots: of the snapshots, the newest; None for all.
         state: JSON values that every checkpoint carries (`sizes` among them).
+        keep_snapshots: of the snapshots, the newest; None for all.
+        sampler: of what is shown of the model after each epoch.
     """
 
     def __init__(
@@ -34,9 +36,11 @@ class RunSink:
         keep: int,
         state: Mapping[str, Any],
         keep_snapshots: int | None = None,
+        sampler: Sampler | None = None,
     ):
         self.reporter, self.captioner, self.optimizer = reporter, captioner, optimizer
         self.keep, self.keep_snapshots, self.state = keep, keep_snapshots, dict(state)
+        self.sampler = sampler
         self.advance, self.report, self.close = reporter.advance, reporter.report, reporter.close
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
@@ -46,6 +50,16 @@ class RunSink:
         kept = state["snapshots"]
         kept = kept if self.keep_snapshots is None else kept[-self.keep_snapshots :]
         checkpoint.save(run, step, weights, moments, state, self.keep, best, kept)
+
+    def show(self, step: int) -> None:
+        """Shows a few posts in TensorBoard."""
+        if self.sampler is None:
+            return
+        try:
+            self.reporter.show(step, self.sampler(self.captioner))
+        except Exception as error:  # whatever it is: days of training are worth more
+            print(f"warning: no more samples in TensorBoard: {type(error).__name__}: {error}")
+            self.sampler = None
 
 
 class NoSink:
@@ -59,6 +73,9 @@ class NoSink:
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
         """Writes no checkpoint."""
+
+    def show(self, step: int) -> None:
+        """Shows nothing."""
 
     def close(self) -> None:
         """Has nothing open."""

@@ -13,6 +13,7 @@ from model.build import build_captioner
 from model.captioner import Captioner
 from model.configs import ModelConfig
 from model.optimizer import OPTIMIZERS, Optimizer
+from model.samples import Sampler
 from model.saving import NoSink, RunSink, resume
 from model.trainer import Feed, Progress, Settings, Sink, Trainer
 from model.training import StepOptions
@@ -52,6 +53,7 @@ def start(
     run: RunFolder | None,
     initial: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None,
     common: Mapping[str, Any],
+    sampler: Sampler | None = None,
 ) -> Trainer:
     """A trainer that goes on from the newest checkpoint, or begins.
 
@@ -63,6 +65,7 @@ def start(
         run: the run folder, in the process that owns it.
         initial: makes the weights that a new run begins with from those that its seed gives.
         common: JSON values that all workers must have the same of, by name.
+        sampler: of what is shown of the model after each epoch.
 
     Raises:
         UserError: weights that do not fit the model, or workers that differ.
@@ -77,7 +80,7 @@ def start(
     print(f"parameters: {captioner.parameters.count():,}; global batch: {feed.global_batch}")
     if progress.step:
         print(f"resuming at step {progress.step}")
-    sink = _make_sink(settings, run, captioner, optimizer, sizes, feed, progress.step)
+    sink = _make_sink(settings, run, captioner, optimizer, sizes, feed, progress.step, sampler)
     return Trainer(
         strategy,
         captioner,
@@ -173,6 +176,7 @@ def _make_sink(
     sizes: Mapping[str, int],
     feed: Feed,
     step: int,
+    sampler: Sampler | None,
 ) -> Sink:
     """Log, TensorBoard, bar and checkpoints; nothing in a worker that is not the chief."""
     if run is None:
@@ -182,4 +186,4 @@ def _make_sink(
     reporter = Reporter(run, train.epochs * feed.steps_per_epoch, step)
     state = {"sizes": dict(sizes), "seed": train.seed}
     keep = (train.keep_checkpoints, state, train.keep_snapshots)
-    return RunSink(reporter, captioner, optimizer, *keep)
+    return RunSink(reporter, captioner, optimizer, *keep, sampler)

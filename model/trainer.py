@@ -98,6 +98,9 @@ class Sink(Protocol):
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
         """One checkpoint."""
 
+    def show(self, step: int) -> None:
+        """What the model makes of a few posts."""
+
     def close(self) -> None:
         """Nothing more will come."""
 
@@ -229,6 +232,7 @@ class Trainer:
         if self.feed.steps_per_epoch in self.feed.snapshots:
             self._snapshots.append(self.step)
         self._save(epoch + 1, best)
+        self.sink.show(self.step)
         return True
 
     def _report_validation(self, epoch: int, scores: dict[str, float]) -> None:

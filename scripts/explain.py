@@ -16,13 +16,14 @@ import numpy as np
 from configuration import Config, DecodingOptions
 from data_loader.crossing import Pairs, choose_rows, cross
 from data_loader.pipeline import Posts
+from data_loader.shown import slot_names, step_names
 from data_loader.trained import open_posts_of_run, open_view_of_run
 from data_loader.view import View
 from utils.checks import check_range
 from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
-from utils.explanations import ATTENTION, BEGIN, CROSSED, END, round_shares
+from utils.explanations import ATTENTION, CROSSED, round_shares
 from utils.predictions import join_id, write_predictions
 from utils.run_folder import RunFolder, newest_run
 
@@ -85,9 +86,7 @@ class Trained:
 
     def context(self, row: int) -> list[str]:
         """The user's words that the model reads with a post, best first."""
-        length = min(int(self.posts.subset.context_length[row]), self.posts.user_words)
-        ids = self.posts.subset.context_ids[row][:length]
-        return [self.view.vocabulary.words[i] for i in ids.tolist()]
+        return self.posts.context_words(self.view.vocabulary, row)
 
 
 def main() -> None:
@@ -186,28 +185,14 @@ def _looks(
     trained: Trained, row: int, ids: np.ndarray, attention: dict[str, np.ndarray]
 ) -> dict[str, Any]:
     """Words, filled slots and rounded weights [steps, slots] of one post."""
-    steps = np.count_nonzero(ids)
-    words = trained.view.vocabulary.decode(ids.tolist())
-    words += [END] * (steps - len(words))
-    slots = {
-        "image": _cells(attention["image"].shape[1]) if "image" in attention else [],
-        "user": trained.context(row),
-        "word": [BEGIN, *words[:-1]],
-    }
-    slots = {name: slots[name][: steps if name == "word" else None] for name in attention}
+    words = step_names(trained.view.vocabulary, ids)
+    steps = len(words)
+    slots = slot_names(attention, words, trained.context(row))
     table = np.concatenate([attention[n][:steps, : len(slots[n])] for n in slots], axis=1)
     ends = np.cumsum([len(labels) for labels in slots.values()])[:-1]
     parts = np.split(round_shares(table), ends, axis=1)
     weights = {name: part.tolist() for name, part in zip(slots, parts, strict=True)}
     return {"words": words, "slots": slots, "attention": weights}
-
-
-def _cells(count: int) -> list[str]:
-    """Names of image cells, row by row: `2,3` is the third of the second row."""
-    side = round(count**0.5)
-    if count == 1 or side * side != count:
-        return ["image"] * count
-    return [f"{row},{column}" for row in range(1, side + 1) for column in range(1, side + 1)]
 
 
 def crossed_rows(trained: Trained, images: np.ndarray, users: int, seed: int) -> list[dict]:

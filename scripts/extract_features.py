@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -31,7 +31,7 @@ from tqdm import tqdm
 from data_loader.clips import open_clip
 from data_loader.feature_writer import FeatureWriter, file_lock
 from data_loader.features import DONE, FAILED, features_folder, read_image_names
-from data_loader.images import ImageError, MediaError, read_image
+from data_loader.images import MediaError, path_inside, read_image
 from model.networks import (
     NETWORKS,
     RANDOM,
@@ -179,6 +179,7 @@ def _prepare_tensorflow(options: Options, recipe: "Recipe") -> dict:
         "tensorflow": tf.__version__,
         "device": "GPU" if gpu else "CPU",
         "batch_size": options.batch_size or _usual_batch(recipe, gpu),
+        "images_path": str(options.images.absolute()),
     }
     if options.weights not in (None, RANDOM):
         note["weights_path"] = str(Path(options.weights).absolute())
@@ -308,7 +309,7 @@ def prepare(folder: Path, name: str, extractor: str, frames: int = 0) -> np.ndar
     """
     preprocessing = find_network(extractor).preprocessing
     try:
-        path = _inside(folder, name)
+        path = path_inside(folder, name)
         seen = (
             open_clip(path).sample(frames, preprocessing)
             if frames
@@ -317,13 +318,6 @@ def prepare(folder: Path, name: str, extractor: str, frames: int = 0) -> np.ndar
         return seen[..., ::-1, :] if is_mirrored(extractor, name) else seen
     except MediaError as error:
         return error
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """Joins folder and name; a name that leads out of the folder is no image of this data set."""
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise ImageError("its name leads out of the images folder")
-    return folder / name
 
 
 def read_ahead(

@@ -32,6 +32,11 @@ STYLE = """
            text-align: center; }
 """
 SHOWN_FROM = 0.05  # smaller shares are colour alone
+TITLES = {"image": "image", "user": "user's words", "word": "words written before"}
+COLOURS = {"image": (202, 98, 0), "user": (29, 78, 216), "word": (4, 120, 87)}
+MOST_USER_WORDS = 12
+LEAST_SHARE = 0.03  # a user's word that never has more is summed up with others
+PALEST, DARK, LIGHT = 243, "#1f2430", "#fff"
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,31 @@ class Block:
     weights: np.ndarray
     colour: tuple[int, int, int]
     rest: bool = False
+
+
+def memory_block(name: str, labels: list[str], weights: np.ndarray) -> Block:
+    """The columns of one of a captioner's memories.
+
+    An image of many cells is one column, of a user's words those that matter are, and a word that
+    was written is there from the step after it on.
+
+    Args:
+        name: image, user or word.
+        labels: one per slot.
+        weights: [steps, slots].
+    """
+    rest = False
+    if name == "image" and len(labels) > 1:
+        labels, weights = [f"{len(labels)} cells"], weights.sum(axis=1, keepdims=True)
+    elif name == "user":
+        slots = len(labels)
+        labels, weights = lump(labels, weights, MOST_USER_WORDS, LEAST_SHARE)
+        rest = len(labels) < slots
+    elif name == "word":
+        steps, slots = weights.shape
+        there = np.arange(slots) <= np.arange(steps)[:, np.newaxis]
+        weights = np.where(there, weights, np.nan)
+    return Block(TITLES.get(name, name), labels, weights, COLOURS.get(name, (80,) * 3), rest)
 
 
 def table(words: list[str], blocks: list[Block]) -> str:
@@ -80,6 +110,16 @@ def scale(colour: tuple[int, int, int]) -> str:
 
 
 SCALE = (0.01, 0.05, 0.2, 0.5, 1.0)
+
+
+def shade(share: float, colour: tuple[int, int, int]) -> tuple[tuple[int, int, int], str]:
+    """The colour of a cell, and that of a number on it.
+
+    The square root makes small shares visible beside large ones.
+    """
+    strength = min(1.0, max(0.0, share)) ** 0.5
+    red, green, blue = (round(PALEST + (full - PALEST) * strength) for full in colour)
+    return (red, green, blue), LIGHT if share > 0.3 else DARK
 
 
 def lump(
@@ -140,11 +180,8 @@ def _cell(share: float, colour: tuple[int, int, int]) -> str:
 
 
 def _paint(share: float, colour: tuple[int, int, int]) -> str:
-    """The square root makes small shares visible beside large ones."""
-    strength = min(1.0, max(0.0, share)) ** 0.5
-    mixed = [round(243 + (full - 243) * strength) for full in colour]
-    ink = "#fff" if share > 0.3 else "#1f2430"
-    return f"background: rgb({mixed[0]}, {mixed[1]}, {mixed[2]}); color: {ink}"
+    (red, green, blue), ink = shade(share, colour)
+    return f"background: rgb({red}, {green}, {blue}); color: {ink}"
 
 
 def _text(word: str) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,9 @@ from tqdm import tqdm
 from utils import files
 from utils.errors import UserError
 from utils.run_folder import RunFolder
+from utils.samples import Sample, markdown_table, plain
+
+SAMPLES = "samples"  # what TensorBoard calls them
 
 SHOWN = {
     "loss": "loss {:.4f}",
@@ -29,7 +32,8 @@ class Reporter:
     """Writes each report to the run's log and to TensorBoard, and keeps a progress bar.
 
     The log is the record, and TensorBoard's files are made from it: a resumed run writes them
-    anew, so that what a kill had cut off from the log does not show twice.
+    anew, so that what a kill had cut off from the log does not show twice. Samples, which no log
+    holds, go over from the old files.
 
     Args:
         run: the run folder, its log already truncated to the step it resumes from.
@@ -40,10 +44,16 @@ class Reporter:
 
     def __init__(self, run: RunFolder, total_steps: int, step: int = 0, bar: bool = True):
         self.run = run
+        old = sorted(run.tensorboard.glob("events.out.tfevents.*"))
         self._events = _event_writer(run.tensorboard)
         for record in run.records():
             self._write_events(record)
         self._shown: dict[str, float] = {}
+        for event in _sample_events(old, step):
+            self._events.add_event(event)
+        self._events.flush()
+        for path in old:
+            files.remove(path)
         self._bar = tqdm(
             total=total_steps,
             initial=step,
@@ -69,6 +79,12 @@ class Reporter:
         self.run.append(record)
         self._write_events(record)
         self._show(numbers)
+
+    def show(self, step: int, samples: Sequence[Sample]) -> None:
+        """Puts samples into TensorBoard: texts in a table, and those with a picture drawn."""
+        event = _sample_event(step, samples)
+        self._events.add_event(event)
+        self._events.flush()
 
     def close(self) -> None:
         """Finishes the bar and TensorBoard's file."""
@@ -149,15 +165,13 @@ def _some(names: Sequence[str], most: int = 8) -> str:
 
 
 def _event_writer(folder: Path):
-    """An empty TensorBoard folder's writer.
+    """A new file of TensorBoard's.
 
     TensorBoard's own writer rather than `tf.summary`: it takes the time of an event, which
     replaying the log needs.
     """
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    for old in folder.glob("events.out.tfevents.*"):
-        files.remove(old)
     return EventFileWriter(str(folder))
 
 
@@ -175,3 +189,42 @@ def _event(record: Mapping[str, Any]):
         step=record.get("step", 0),
         summary=Summary(value=scalars),
     )
+
+
+def _sample_event(step: int, samples: Sequence[Sample]):
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.plugins.text.summary import text_pb
+
+    summary = text_pb(SAMPLES, markdown_table(samples))
+    for number, sample in enumerate(samples, 1):
+        if sample.picture is not None:
+            summary.value.append(_picture(f"{SAMPLES}/{number}", sample))
+    return Event(wall_time=time.time(), step=step, summary=summary)
+
+
+def _picture(tag: str, sample: Sample):
+    """The drawn sample as TensorBoard's image plugin keeps it: width, height, JPEG."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.image.metadata import create_summary_metadata
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    from utils.sample_drawing import draw_sample, encode_jpeg
+
+    drawn = draw_sample(sample)
+    height, width = drawn.shape[:2]
+    content = [str(width).encode(), str(height).encode(), encode_jpeg(drawn)]
+    metadata = create_summary_metadata(None, plain(sample.id))
+    return Summary.Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(content))
+
+
+def _sample_events(paths: Sequence[Path], step: int) -> Iterator:
+    """The samples of old files up to a step; a file is read as far as it is whole."""
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    for path in paths:
+        for data in RawEventFileLoader(str(path)).Load():
+            event = Event.FromString(data)
+            named = any(value.tag.startswith(SAMPLES) for value in event.summary.value)
+            if named and event.step <= step:
+                yield event

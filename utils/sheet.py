@@ -50,7 +50,7 @@ class Sheet:
         rows: of panels.
         height, width: of a panel, in pixels.
         texts: around them.
-        colours: of the bar.
+        colours: of the bar; None for none.
 
     Attributes:
         places: (x, y) of each panel's left upper pixel, row by row.
@@ -58,7 +58,7 @@ class Sheet:
     """
 
     def __init__(
-        self, rows: Sequence[Row], height: int, width: int, texts: Texts, colours: Colours
+        self, rows: Sequence[Row], height: int, width: int, texts: Texts, colours: Colours | None
     ):
         self.height, self.width = height, width
         self.columns = choose_columns(max(len(row.words) for row in rows), height, width)
@@ -74,7 +74,8 @@ class Sheet:
         for place, text, most, colour in labels:
             write(image, place, shorten(text, LABEL, most), LABEL, fill=colour)
         bar = (MARGIN + across + GAP, self.places[0][1])
-        draw_bar(image, bar, height, colours)
+        if colours is not None:
+            draw_bar(image, bar, height, colours)
         self.background = np.asarray(image)
 
     def compose(self, panels: Sequence[np.ndarray]) -> np.ndarray:

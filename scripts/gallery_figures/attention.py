@@ -14,10 +14,6 @@ from utils.emoji_pattern import draw_as_pictures
 from utils.predictions import for_people
 
 WIDTH = 1440
-TITLES = {"image": "image", "user": "user's words", "word": "words written before"}
-COLOURS = {"image": (202, 98, 0), "user": (29, 78, 216), "word": (4, 120, 87)}
-MOST_USER_WORDS = 12
-LEAST_SHARE = 0.03  # a user's word that never has more is summed up with others
 SIDE = 224  # pixels of what a network saw
 
 
@@ -42,7 +38,9 @@ def figure(
         return None
     shown = {name for _, rows in drawn for row in rows for name in row["slots"]}
     legends = "".join(
-        f"{title} {heatmap.scale(COLOURS[name])}" for name, title in TITLES.items() if name in shown
+        f"{title} {heatmap.scale(heatmap.COLOURS[name])}"
+        for name, title in heatmap.TITLES.items()
+        if name in shown
     )
     how = chosen(len(drawn[0][1]), seed, ids, "among those in attention.jsonl of each run")
     return Figure(
@@ -75,7 +73,9 @@ def _table(row: Row) -> str:
     slots = {name: labels for name, labels in row["slots"].items() if labels}
     if slots.keys() <= {"image"}:
         return ""
-    blocks = [block(name, labels, _weights(row, name)) for name, labels in slots.items()]
+    blocks = [
+        heatmap.memory_block(name, labels, _weights(row, name)) for name, labels in slots.items()
+    ]
     missing = 1 - sum(_weights(row, name).sum(axis=1) for name in slots)
     note = "what is missing to 100% lies on empty slots (the released form attends to them too)"
     return heatmap.table(_steps(row), blocks) + (
@@ -86,30 +86,6 @@ def _table(row: Row) -> str:
 def _steps(row: Row) -> list[str]:
     """What was written at each step; of Korean the morphemes, without their tags."""
     return list(map(bare_korean, row["words"])) if "text" in row else row["words"]
-
-
-def block(name: str, labels: list[str], weights: np.ndarray) -> heatmap.Block:
-    """The columns of one memory.
-
-    Args:
-        name: image, user or word.
-        labels: one per slot.
-        weights: [steps, slots].
-    """
-    rest = False
-    if name == "image" and len(labels) > 1:
-        labels, weights = [f"{len(labels)} cells"], weights.sum(axis=1, keepdims=True)
-    elif name == "user":
-        slots = len(labels)
-        labels, weights = heatmap.lump(labels, weights, MOST_USER_WORDS, LEAST_SHARE)
-        rest = len(labels) < slots
-    elif name == "word":  # a word is read from the step after it on
-        steps, slots = weights.shape
-        there = np.arange(slots) <= np.arange(steps)[:, np.newaxis]
-        weights = np.where(there, weights, np.nan)
-    return heatmap.Block(
-        TITLES.get(name, name), labels, weights, COLOURS.get(name, (80,) * 3), rest
-    )
 
 
 def _looks(row: Row, album: Album) -> str:

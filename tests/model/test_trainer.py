@@ -65,6 +65,9 @@ class Events:
         self.saved.append((step, state, best))
         self._note("save", step)
 
+    def show(self, step):
+        self._note("show", step)
+
     def close(self):
         pass
 

@@ -187,13 +187,6 @@ def test_draw_depends_on_the_seed_and_takes_new_pictures_first():
     assert [one["id"] for one in draw(rows, 1, 3, ("ann/7", "gone", "ann/2"))] == ["ann/7", "ann/2"]
 
 
-def test_what_is_not_written_yet_is_empty():
-    block = attention.block("word", ["GO", "sea"], np.array([[0.5, 0.0], [0.3, 0.2]]))
-    np.testing.assert_array_equal(block.weights, [[0.5, np.nan], [0.3, 0.2]])
-    cells = attention.block("image", ["1,1"] * 4, np.full([3, 4], 0.2))
-    np.testing.assert_allclose(cells.weights, np.full([3, 1], 0.8))
-
-
 def test_maps_lie_where_the_network_looks():
     across = np.tile(np.arange(200, dtype=np.uint8)[:, np.newaxis], [128, 1, 3])
     edges = {"resnet101": (44, 155), "resnext101_32x8d-flipped_random": (36, 163), "toy": (44, 155)}

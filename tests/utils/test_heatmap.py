@@ -49,3 +49,10 @@ def test_veil_is_clear_where_the_weight_is():
     alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("LA"))[..., 1]
     assert alpha.shape == (48, 48)
     assert alpha[5, 43] < 30 and alpha[43, 5] > 170 and alpha[5, 5] > 170
+
+
+def test_what_is_not_written_yet_is_empty():
+    block = heatmap.memory_block("word", ["GO", "sea"], np.array([[0.5, 0.0], [0.3, 0.2]]))
+    np.testing.assert_array_equal(block.weights, [[0.5, np.nan], [0.3, 0.2]])
+    cells = heatmap.memory_block("image", ["1,1"] * 4, np.full([3, 4], 0.2))
+    np.testing.assert_allclose(cells.weights, np.full([3, 1], 0.8))
