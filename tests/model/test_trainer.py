@@ -134,6 +134,7 @@ def test_an_epoch_reports_validates_and_saves_in_this_order():
         ("report", 3),
         ("validation", 3),
         ("save", 3),
+        ("show", 3),
     ]
     assert trainer.sink.steps == 3
     assert [(step, best) for step, _, best in trainer.sink.saved] == [(2, False), (3, True)]
