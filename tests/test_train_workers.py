@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from scripts.launch_local_cluster import free_ports
 from tests.runs import learnt, run_train, train_flags
 from tests.shared_data import REPOSITORY
 from tests.small_world import make_view, make_world
@@ -57,16 +57,6 @@ def start_worker(args, cluster):
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def free_ports(number):
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def errors_of(workers):

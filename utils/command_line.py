@@ -17,6 +17,15 @@ def parse(kind: type[T], default: T | None = None, args: list[str] | None = None
         default: the values that flags override (a preset), or None for the fields' defaults.
         args: the command line without the program's name, or None for `sys.argv`.
     """
+    return _parse(kind, default, args)
+
+
+def parse_some(kind: type[T], args: list[str] | None = None) -> tuple[T, list[str]]:
+    """Like `parse`; what is none of the dataclass's flags is returned, as it stands."""
+    return _parse(kind, None, args, return_unknown_args=True)
+
+
+def _parse(kind: type, default: Any, args: list[str] | None, **options: Any) -> Any:
     extra = {} if default is None else {"default": default}
     # As a person typed it, not the path of a file that cannot be run by itself.
     spec = getattr(sys.modules["__main__"], "__spec__", None)
@@ -25,7 +34,7 @@ def parse(kind: type[T], default: T | None = None, args: list[str] | None = None
     # Of a choice between dataclasses, the default's class alone has flags: no subcommands.
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands)
     # Underscores in the help, as the flags stand in the README and in error messages.
-    return tyro.cli(kind, args=args, config=config, use_underscores=True, **extra)
+    return tyro.cli(kind, args=args, config=config, use_underscores=True, **extra, **options)
 
 
 def flags(value: Any, usual: Any) -> list[str]:

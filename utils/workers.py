@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # A stop takes effect so many questions later: nobody waits for an answer that is still under way.
 _LATER = 2
+LOST_WORKER = "another worker has stopped"
 
 
 class Workers:
@@ -89,8 +90,8 @@ def one_line_for_a_lost_worker() -> Iterator[None]:
         if not _is_lost_worker(error):
             raise
         raise UserError(
-            "another worker has stopped (its own output says why); start all of them again, and "
-            "they go on from the last checkpoint"
+            f"{LOST_WORKER} (its own output says why); start all of them again, and they go on from"
+            " the last checkpoint"
         ) from None
 
 
