@@ -89,6 +89,11 @@ class FeatureWriter:
         self._failed: dict[int, str] = {}  # row to reason, not yet marked as failed
         self._flushed_at = time.monotonic()
 
+    def damaged(self) -> np.ndarray:
+        """Reads all rows of this shard that are done; returns those [N] whose crc32 differs."""
+        rows = np.flatnonzero(self.state == DONE)
+        return FeatureStore(self.path).damaged(rows[rows % self._shards == self._shard])
+
     def pending(self, retry_failed: bool = False) -> np.ndarray:
         """Returns the rows [N] of this shard that are not done, or failed and to be tried again."""
         wanted = (self.state == NOT_DONE) | (retry_failed & (self.state == FAILED))

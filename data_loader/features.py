@@ -29,6 +29,7 @@ NOT_DONE, DONE, FAILED = 0, 1, 2
 ROW_DTYPE = np.dtype([("state", "<u4"), ("crc32", "<u4")])
 FEATURE_DTYPE = np.dtype("<f2")
 TENSOR_ALIGNMENT = 64  # bytes
+RECHECK = "give the command of scripts.extract_features that made them again, with --recheck"
 # Of a file's description, what says nothing about the meaning of a number.
 NOT_COMPARED = ("made_with", "rows", "images_sha256", "failed")
 _RESNET, _INCEPTION = ("pool5", "res5c", "res4"), ("mixed10", "pool3")
@@ -272,6 +273,11 @@ class FeatureStore:
             self._verify(row, features[position])
         return features
 
+    def damaged(self, image_rows: np.ndarray) -> np.ndarray:
+        """Reads the rows [N] whatever was read before, and returns those whose crc32 differs."""
+        found = [row for row in image_rows if zlib.crc32(self._features[row]) != self._crc32[row]]
+        return np.array(found, np.int64)
+
     def _read_ahead(self, rows: np.ndarray) -> None:
         """Asks the disk for all rows at once.
 
@@ -296,7 +302,7 @@ class FeatureStore:
         if zlib.crc32(features) != self._crc32[row]:
             raise UserError(
                 f"{self.path}: image row {row} is damaged (its crc32 differs from the one written "
-                f"with it); delete {self.path.stem}.* in {self.path.parent} and extract again"
+                f"with it); {RECHECK}"
             )
         self._verified[row] = True
 

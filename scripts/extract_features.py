@@ -97,6 +97,8 @@ class Options:
     """Threads that decode images ahead of the network; 0 for one per processor."""
     retry_failed: bool = False
     """Try images again that an earlier run could not read."""
+    recheck: bool = False
+    """Compare all features that are done with their checksums, and extract damaged ones again."""
 
 
 def main() -> None:
@@ -117,8 +119,9 @@ def main() -> None:
     # Before the first file is made: weights that do not load must not leave empty features behind.
     network = None if begun.exists() else _build_network(options, recipe)
     with FeatureWriter(options.data_dir, description, names, note, shard, shards) as writer:
-        rows = writer.pending(options.retry_failed)
-        done, failed = writer.count(DONE), writer.count(FAILED)
+        rows, damaged = writer.pending(options.retry_failed), _damaged(writer, options)
+        done, failed = writer.count(DONE) - len(damaged), writer.count(FAILED)
+        rows = np.union1d(rows, damaged)
         print(f"{writer.path}: {done} done already, {failed} failed before, {len(rows)} to do")
         if len(rows):
             network = network or _build_network(options, recipe)
@@ -243,6 +246,15 @@ def _build_network(options: Options, recipe: "Recipe") -> "keras.Model":
     from model.encoders import build_network
 
     return build_network(recipe, features_folder(options.data_dir))
+
+
+def _damaged(writer: FeatureWriter, options: Options) -> np.ndarray:
+    """The rows [N] whose features are not what was written, where they are looked for."""
+    if not options.recheck:
+        return np.zeros(0, np.int64)
+    damaged = writer.damaged()
+    print(f"{writer.path}: {len(damaged)} damaged")
+    return damaged
 
 
 def _make_encoder(

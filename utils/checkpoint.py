@@ -21,6 +21,7 @@ import numpy as np
 
 from utils import files
 from utils.errors import UserError
+from utils.findings import Finding, examine
 
 _PARTS = ("weights", "optimizer")
 _REPLACED, _ASIDE = "replaced-", "set-aside-"
@@ -112,7 +113,14 @@ def load(run: str | os.PathLike, which: str | int = "last", optimizer: bool = Tr
             f"{_folder(run)} has no checkpoint {which!r}; use best, last, or one of"
             f" {', '.join(map(str, steps))}"
         )
-    return _read(_folder(run) / str(step), optimizer)
+    try:
+        return _read(_folder(run) / str(step), optimizer)
+    except DamagedCheckpoint as error:
+        others = ", ".join(str(other) for other in steps if other != step)
+        raise DamagedCheckpoint(
+            f"{error}; "
+            + (f"give --checkpoint last, or one of {others}" if others else "there is no other")
+        ) from error
 
 
 def list_checkpoints(run: str | os.PathLike) -> list[int]:
@@ -120,6 +128,25 @@ def list_checkpoints(run: str | os.PathLike) -> list[int]:
     folder = _folder(run)
     names = os.listdir(folder) if folder.is_dir() else []
     return sorted(int(name) for name in names if name.isdecimal())
+
+
+def verify(run: str | os.PathLike) -> list[Finding]:
+    """Compares every file of every checkpoint with its sha256; a finding for each file.
+
+    A damaged file's finding says which checkpoints are sound.
+    """
+    steps = {step: _examine(_folder(run) / str(step)) for step in list_checkpoints(run)}
+    sound = [step for step, found in steps.items() if not any(one.problem for one in found)]
+    remedy = f"remove {_folder(run)}/STEP of it; " + (
+        f"training goes on from step {sound[-1]}, eval takes --checkpoint {sound[-1]}"
+        if sound
+        else "no checkpoint is sound: train anew"
+    )
+    return [
+        one._replace(problem=f"{one.problem}; {remedy}") if one.problem else one
+        for found in steps.values()
+        for one in found
+    ]
 
 
 def recover(run: str | os.PathLike) -> None:
@@ -312,6 +339,28 @@ def _read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
+def _examine(folder: Path) -> list[Finding]:
+    """One finding for each file of a checkpoint."""
+    state = examine(folder / "state.json", lambda: _read_state(folder) and None)
+    if state.problem:
+        return [state]
+    hashes = _read_state(folder)["files"]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        arrays = pool.map(
+            lambda name: examine(folder / name, lambda: _check(folder / name, hashes[name])), hashes
+        )
+        return [state, *arrays]
+
+
+def _check(path: Path, digest: str) -> None:
+    try:
+        found = files.sha256(path)
+    except OSError as error:
+        raise DamagedCheckpoint(f"{path} is damaged ({error.strerror or error})") from error
+    if found != digest:
+        raise DamagedCheckpoint(f"{path} is damaged (its sha256 is not the one in state.json)")
+
+
 def _read_arrays(folder: Path, part: str, hashes: Mapping[str, str]) -> dict[str, np.ndarray]:
     names = [name for name in hashes if name.startswith(f"{part}/")]
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -324,9 +373,8 @@ def _parameter_names(part: str, names: Iterable[str]) -> list[str]:
 
 
 def _read_array(path: Path, digest: str) -> np.ndarray:
+    _check(path, digest)
     try:
-        if files.sha256(path) != digest:
-            raise DamagedCheckpoint(f"{path} is damaged (its sha256 is not the one in state.json)")
         return np.load(path, allow_pickle=False)
     except OSError as error:
         raise DamagedCheckpoint(f"{path} is damaged ({error.strerror or error})") from error

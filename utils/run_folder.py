@@ -25,7 +25,8 @@ from utils import checkpoint, files
 from utils.environment import environment
 from utils.errors import UserError
 
-_CONFIGURATION, _LOCK, _LOG = "configuration.json", "lock", "log.jsonl"
+CONFIGURATION, ENVIRONMENT = "configuration.json", "environment.json"
+_LOCK, _LOG = "lock", "log.jsonl"
 _ABSENT = "(absent)"
 EVALUATIONS = "evaluation*.json"
 
@@ -75,11 +76,11 @@ class RunFolder:
             _tidy(path)
             resumed = bool(checkpoint.list_checkpoints(path))
             if resumed:
-                _check_same(path, read_json(path / _CONFIGURATION), configuration, may_change)
+                _check_same(path, read_json(path / CONFIGURATION), configuration, may_change)
             else:
                 files.remove(path / _LOG)
-            files.write_json(path / _CONFIGURATION, configuration)
-            _add_environment(path / "environment.json")
+            files.write_json(path / CONFIGURATION, configuration)
+            _add_environment(path / ENVIRONMENT)
         except BaseException:
             _release(lock)
             raise
@@ -93,12 +94,12 @@ class RunFolder:
             UserError: there is no run.
         """
         path = Path(path)
-        if not (path / _CONFIGURATION).is_file():
+        if not (path / CONFIGURATION).is_file():
             raise UserError(
-                f"{path} is no run folder (it has no {_CONFIGURATION}): `python -m train"
+                f"{path} is no run folder (it has no {CONFIGURATION}): `python -m train"
                 f" --run_dir {path}` makes one"
             )
-        return cls(path, read_json(path / _CONFIGURATION), None, resumed=True)
+        return cls(path, read_json(path / CONFIGURATION), None, resumed=True)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Adds one line to the log. A NaN is written as null: JSON has none."""
@@ -149,7 +150,7 @@ def newest_run(runs: str | os.PathLike = "runs") -> Path:
     Raises:
         UserError: there is none.
     """
-    found = [path.parent for path in Path(runs).glob(f"*/{_CONFIGURATION}")]
+    found = [path.parent for path in Path(runs).glob(f"*/{CONFIGURATION}")]
     if not found:
         raise UserError(
             f"no run in {Path(runs)}/: name one by --run_dir, or make one by `python -m train`"
@@ -158,7 +159,7 @@ def newest_run(runs: str | os.PathLike = "runs") -> Path:
 
 
 def _last_written(run: Path) -> int:
-    paths = (run / _CONFIGURATION, run / _LOG)
+    paths = (run / CONFIGURATION, run / _LOG)
     return max(path.stat().st_mtime_ns for path in paths if path.exists())
 
 
@@ -187,7 +188,7 @@ def _make_folder(path: Path) -> None:
         names = {name for name in os.listdir(path) if not files.is_temporary(path / name)}
     except OSError as error:
         raise UserError(f"cannot use {path} as run folder: {error.strerror}") from error
-    if names - {_LOCK} and _CONFIGURATION not in names:
+    if names - {_LOCK} and CONFIGURATION not in names:
         raise UserError(
             f"{path} is not empty and is no run folder (it has {', '.join(sorted(names)[:3])}):"
             " give --run_dir a new name"

@@ -131,6 +131,19 @@ def test_an_interrupted_extraction_ends_with_the_same_bytes(tmp_path, extract, w
     assert contents(tmp_path / "again") == contents(whole)
 
 
+def test_damaged_rows_are_extracted_again_and_no_others(tmp_path, extract, whole, capsys):
+    list_images(tmp_path / "again", NAMES)
+    path = open_features(extract("again"), "pool5").path
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    extract("again")
+    assert contents(tmp_path / "again") != contents(whole)
+    extract("again", "--recheck", "")
+    assert "1 damaged" in capsys.readouterr().out
+    assert contents(tmp_path / "again") == contents(whole)
+
+
 def test_added_images_extend_the_file(tmp_path, extract, whole, monkeypatch):
     list_images(tmp_path / "grown", NAMES[:6])
     extract("grown")
