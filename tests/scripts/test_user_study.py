@@ -184,12 +184,25 @@ def test_users_without_training_posts_are_shown_by_their_other_posts(world, caps
         assert {clue.said.text for clue in clues} <= set(other)
 
 
+class Lonely:
+    """A subset with one post of its user; all others are of somebody else."""
+
+    def __init__(self, subset, row):
+        self.subset = subset
+        self.user = np.where(np.arange(len(subset)) == row, subset.user, -1)
+
+    def __getattr__(self, name):
+        return getattr(self.subset, name)
+
+    def __len__(self):
+        return len(self.subset)
+
+
 def test_a_user_without_other_posts_is_asked_about_and_counted(world):
     view = open_view(world / "root")
     test = view.subsets["test"]
     row = view.describe(test, 4)
-    alone = replace(test, user=np.where(np.arange(len(test)) == 4, test.user, -1))
-    others = OtherPosts(replace(view, subsets={"test": alone}), world / "images")
+    others = OtherPosts(replace(view, subsets={"test": Lonely(test, 4)}), world / "images")
     assert others.draw(row["id"], row, random.Random(0)) == ()
     choice = Choice([question(Said("a"), Said())])
     assert choice.notes() == [
