@@ -15,6 +15,7 @@ from utils.run_folder import RunFolder
 from utils.samples import Sample, markdown_table, plain
 
 SAMPLES = "samples"  # what TensorBoard calls them
+VALIDATION = "val_"  # the beginning of a name in the log
 
 SHOWN = {
     "loss": "loss {:.4f}",
@@ -180,7 +181,7 @@ def _event(record: Mapping[str, Any]):
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     scalars = [
-        Summary.Value(tag=name, simple_value=value)
+        Summary.Value(tag=_tag(name), simple_value=value)
         for name, value in record.items()
         if isinstance(value, float) and name != "time"
     ]
@@ -189,6 +190,12 @@ def _event(record: Mapping[str, Any]):
         step=record.get("step", 0),
         summary=Summary(value=scalars),
     )
+
+
+def _tag(name: str) -> str:
+    """A name of the log as TensorBoard groups it: by what comes before the slash."""
+    group = "validation" if name.startswith(VALIDATION) else "training"
+    return f"{group}/{name.removeprefix(VALIDATION)}"
 
 
 def _sample_event(step: int, samples: Sequence[Sample]):

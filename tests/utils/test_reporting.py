@@ -21,7 +21,7 @@ def scalars(run, tag):
 def test_a_report_is_one_line_and_one_scalar_each(run):
     with Reporter(run, total_steps=20, bar=False) as reporter:
         reporter.report(10, 1, loss=2.5, learning_rate=0.5)
-        reporter.report(np.int64(20), 2, loss=np.float32(1.25))
+        reporter.report(np.int64(20), 2, loss=np.float32(1.25), val_loss=1.5)
     first, second = run.records()
     assert (first["step"], first["epoch"], first["loss"], first["learning_rate"]) == (
         10,
@@ -30,8 +30,9 @@ def test_a_report_is_one_line_and_one_scalar_each(run):
         0.5,
     )
     assert (second["step"], second["loss"]) == (20, 1.25)
-    assert scalars(run, "loss")[0] == [(10, 2.5), (20, 1.25)]
-    assert scalars(run, "learning_rate")[0] == [(10, 0.5)]
+    assert scalars(run, "training/loss")[0] == [(10, 2.5), (20, 1.25)]
+    assert scalars(run, "training/learning_rate")[0] == [(10, 0.5)]
+    assert scalars(run, "validation/loss")[0] == [(20, 1.5)]
 
 
 def test_a_resumed_run_shows_every_step_once_at_its_own_time(run):
@@ -42,7 +43,7 @@ def test_a_resumed_run_shows_every_step_once_at_its_own_time(run):
     run.truncate_log(10)
     with Reporter(run, total_steps=20, step=10, bar=False) as reporter:
         reporter.report(20, 0, loss=5.0)
-    values, shown = scalars(run, "loss")
+    values, shown = scalars(run, "training/loss")
     assert values == [(10, 2.5), (20, 5.0)]
     assert shown[0] == times[0]
 

@@ -1,0 +1,1 @@
+"""Several runs side by side; see `__main__.py`."""
