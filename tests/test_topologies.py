@@ -1,6 +1,5 @@
 """One device, two towers and two processes: the same losses for the same posts."""
 
-import json
 import subprocess
 import sys
 
@@ -34,14 +33,17 @@ def runs(request, world, tmp_path_factory):
     train("towers", batch_size=BATCH // 2, virtual_towers=2)
     pair = [sys.executable, "-m", "train", *flags("processes", batch_size=BATCH // 2)]
     assert supervise(pair, workers=2, restarts=0) == 0
-    train("moved", batch_size=BATCH, epochs=1)
-    train("moved", batch_size=BATCH, virtual_towers=2)
+    if request.param == "float64":
+        train("moved", batch_size=BATCH, epochs=1)
+        train("moved", batch_size=BATCH, virtual_towers=2)
     return request.param, folder
 
 
 @pytest.mark.parametrize("topology", ["towers", "processes", "moved"])
 def test_topologies_agree(runs, topology):
     precision, folder = runs
+    if not (folder / topology).exists():
+        pytest.skip("moved in float64 alone: test_train.py has it for one more model")
     one, other = learnt(folder / "one"), learnt(folder / topology)
     losses = [[row["loss"] for row in run["log"] if "loss" in row] for run in (one, other)]
     assert len(losses[0]) == len(losses[1]) == 2 * 7
@@ -54,7 +56,5 @@ def test_topologies_agree(runs, topology):
 
 def test_the_global_batch_is_that_of_all_replicas(runs):
     _, folder = runs
-    for name in ("one", "towers", "processes", "moved"):
-        configuration = json.loads((folder / name / "configuration.json").read_text())
-        assert configuration["train"]["batch_size"] in (BATCH, BATCH // 2)
-        assert learnt(folder / name)["state"]["global_batch"] == BATCH
+    batches = [learnt(run)["state"]["global_batch"] for run in folder.iterdir()]
+    assert len(batches) >= 3 and set(batches) == {BATCH}
