@@ -21,7 +21,7 @@ SCORES = {"Bleu_1": 0.5, "CIDEr": 1.25, "perplexity": 20.0, "posts": 11, "subset
 @pytest.fixture(autouse=True)
 def anywhere(monkeypatch):
     """Asking git for the commit takes longer than all else here."""
-    monkeypatch.setattr("utils.run_folder.environment", dict)
+    monkeypatch.setattr("utils.run_folder.environment", lambda *_: {})
 
 
 def make_run(folder: Path, *flags: str, epochs=2, steps=4, metrics=None, slower=1.0) -> Path:
