@@ -4,6 +4,8 @@
                         /optimizer/<name>.npy
                         /state.json              step, epoch, ..., and the sha256 of every array
 
+Old snapshots have no optimizer/, which their state.json says: they are there to be looked at.
+
 A checkpoint appears by one rename, when all of it is on disk, and its `state.json` also says which
 step is the best so far. So there is no pointer file that a crash could leave behind the truth:
 `last` is the highest step, and `best` is what the last one says.
@@ -14,6 +16,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +27,7 @@ from utils.errors import UserError
 from utils.findings import Finding, examine
 
 _PARTS = ("weights", "optimizer")
+_WEIGHTS_ALONE = "weights_alone"  # in a state: the optimizer's arrays were removed
 _REPLACED, _ASIDE = "replaced-", "set-aside-"
 # Hashing and writing release the interpreter's lock: some threads keep disk and cores busy.
 _THREADS = 4
@@ -66,7 +70,9 @@ def save(
         keep: how many to keep besides the best and the last one. With 0, a run whose last one is
             its best has nothing to fall back on should that be damaged.
         best: whether this is the best so far.
-        kept: steps whose checkpoints stay in any case.
+        kept: steps whose checkpoints stay in any case. Those that no run would go on from (not the
+            last, the best, or among the `keep` newest others) stay without the optimizer's arrays,
+            two thirds of their size.
 
     Raises:
         UserError: the disk is full or not writable; the checkpoints that were there stay.
@@ -87,6 +93,7 @@ def save(
     finally:
         files.remove(temporary)
     _remove_old(run, step, {best_step, *kept}, keep)
+    _lighten(run, {step, best_step}, kept, keep)
     return folder / str(step)
 
 
@@ -319,9 +326,31 @@ def _remove_old(run: str | os.PathLike, step: int, kept: Collection[int | None],
         files.remove(gone)
 
 
+def _lighten(
+    run: str | os.PathLike, needed: Collection[int | None], kept: Collection[int], keep: int
+) -> None:
+    """Removes the optimizer's arrays of kept checkpoints that no run would go on from."""
+    others = [other for other in list_checkpoints(run) if other not in needed]
+    for step in others[: max(0, len(others) - keep)]:
+        folder = _folder(run) / str(step)
+        if step in kept and (folder / "optimizer").exists():
+            # What does not work now does not matter, and is tried again at the next save.
+            with suppress(OSError, DamagedCheckpoint):
+                state = _read_state(folder)
+                left = {name: x for name, x in state["files"].items() if name.startswith("weights")}
+                # Said first: the arrays may be there without being listed, but not the reverse.
+                state = {**state, "files": left, _WEIGHTS_ALONE: True}
+                files.write_json(folder / "state.json", files.with_checksum(state))
+                files.remove(folder / "optimizer")
+
+
 def _read(folder: Path, optimizer: bool) -> Checkpoint:
     state = _read_state(folder)
     hashes = state.pop("files")
+    if state.pop(_WEIGHTS_ALONE, False) and optimizer:
+        raise DamagedCheckpoint(
+            f"{folder} has kept its weights alone, and no run can go on from it"
+        )
     parts = _PARTS if optimizer else _PARTS[:1]
     read = {part: _read_arrays(folder, part, hashes) for part in parts}
     return Checkpoint(state["step"], read["weights"], read.get("optimizer", {}), state)

@@ -1,21 +1,34 @@
 """Words as pixels, in any script: for sheets and films that no browser draws.
 
-Each word takes the first font that has all its characters: DejaVu Sans, which matplotlib brings,
-then Noto Sans CJK and Noto Color Emoji, where they are installed (`scripts/setup.sh`).
+Each letter takes the first font that has it: DejaVu Sans, which matplotlib brings, then Noto Sans
+CJK, where that is installed (`scripts/setup.sh`). Emoji are pictures of Noto Color Emoji, likewise.
 """
 
+import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
+from utils.emoji_pattern import EMOJI as PATTERN
+
 EMOJI = "Noto Color Emoji"
-FONTS = ("DejaVu Sans", "Noto Sans CJK", EMOJI)
+FONTS = ("DejaVu Sans", "Noto Sans CJK")
 FILES = {"Noto Sans CJK": "NotoSansCJK*-Regular.*", EMOJI: "NotoColorEmoji*.ttf"}
 EMOJI_SIZE = 109  # pixels; the font has no other
 # Joiners and variants have no picture of their own, and fonts do not always list them.
 INVISIBLE = {0x200D, 0xFE0E, 0xFE0F}
-AS_PICTURE = "\ufe0f"  # asks for the picture where a character also has a plain form
+AS_TEXT = "\ufe0e"  # asks for the plain form of an emoji
+
+
+class Piece(NamedTuple):
+    """A part of a line in one font."""
+
+    text: str
+    font: str
 
 
 def write(image: Image.Image, place: tuple[float, float], text: str, size: int, **style) -> None:
@@ -24,25 +37,24 @@ def write(image: Image.Image, place: tuple[float, float], text: str, size: int, 
     Args:
         image: RGB.
         place: (x, y) of the line's left end, half-way up its letters.
-        text: words between blanks; each is drawn in a font that has it.
+        text: in any scripts.
         size: of the font in pixels.
         style: `fill`, the colour of the letters.
     """
     x, y = place
     canvas = ImageDraw.Draw(image)
-    for word in text.split(" "):
-        if _font_of(word) == EMOJI:
-            picture = _emoji(word, size)
+    for piece in pieces(text):
+        if piece.font == EMOJI:
+            picture = _emoji(piece.text, size)
             image.paste(picture, (round(x), round(y - picture.height / 2)), picture)
         else:
-            canvas.text((x, y), word, font=_load(_font_of(word), size), anchor="lm", **style)
-        x += _width(word, size) + _blank(size)
+            canvas.text((x, y), piece.text, font=_load(piece.font, size), anchor="lm", **style)
+        x += _width(piece, size)
 
 
 def text_width(text: str, size: int) -> float:
     """How wide a line is, in pixels."""
-    words = text.split(" ")
-    return sum(_width(word, size) for word in words) + _blank(size) * (len(words) - 1)
+    return sum(_width(piece, size) for piece in pieces(text))
 
 
 def shorten(text: str, size: int, most: float) -> str:
@@ -64,21 +76,40 @@ def wrap(text: str, size: int, most: float) -> list[str]:
     return lines
 
 
-def _width(word: str, size: int) -> float:
-    font = _font_of(word)
-    return _emoji(word, size).width if font == EMOJI else _load(font, size).getlength(word)
-
-
-def _blank(size: int) -> float:
-    return _load(FONTS[0], size).getlength(" ")
-
-
 @lru_cache(1024)
-def _font_of(word: str) -> str:
-    """The name of the first font with all characters of a word; DejaVu where none has them."""
-    needed = {ord(letter) for letter in word} - INVISIBLE
-    fonts = FONTS[::-1] if AS_PICTURE in word else FONTS
-    return next((name for name in fonts if needed <= _characters(name)), FONTS[0])
+def pieces(text: str) -> tuple[Piece, ...]:
+    """Cuts a line where its font changes."""
+    found, end = [], 0
+    for match in PATTERN.finditer(text):
+        if AS_TEXT not in match[0] and _has(EMOJI, match[0]):
+            found += [*_in_fonts(text[end : match.start()]), Piece(match[0], EMOJI)]
+            end = match.end()
+    return (*found, *_in_fonts(text[end:]))
+
+
+def _in_fonts(text: str) -> Iterator[Piece]:
+    """Letters of one font together; blanks and marks go with what they follow."""
+    fonts: list[str] = []
+    for letter in text:
+        follows = letter == " " or unicodedata.combining(letter) or ord(letter) in INVISIBLE
+        fonts.append(fonts[-1] if follows and fonts else _font_of(letter))
+    for font, letters in groupby(zip(text, fonts, strict=True), key=lambda pair: pair[1]):
+        yield Piece("".join(letter for letter, _ in letters), font)
+
+
+def _font_of(letter: str) -> str:
+    """The name of the first font with a letter; DejaVu where none has it."""
+    return next((name for name in FONTS if _has(name, letter)), FONTS[0])
+
+
+def _has(font: str, text: str) -> bool:
+    return {ord(letter) for letter in text} - INVISIBLE <= _characters(font)
+
+
+def _width(piece: Piece, size: int) -> float:
+    if piece.font == EMOJI:
+        return _emoji(piece.text, size).width
+    return _load(piece.font, size).getlength(piece.text)
 
 
 @lru_cache

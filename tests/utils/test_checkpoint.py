@@ -216,4 +216,39 @@ def test_some_are_kept_whatever_comes(tmp_path):
     assert checkpoint.list_checkpoints(tmp_path) == [10, 20, 30, 40, 50]
     save(tmp_path, 60, keep=1, kept=[30])
     assert checkpoint.list_checkpoints(tmp_path) == [20, 30, 50, 60]
-    assert checkpoint.load(tmp_path, "30").step == 30
+    assert checkpoint.load(tmp_path, "30", optimizer=False).step == 30
+
+
+def test_old_snapshots_keep_their_weights_alone(tmp_path, capsys):
+    for step in (10, 20, 30, 40, 50):
+        save(tmp_path, step, best=step == 20, keep=1, kept=[10, 30, 40])
+    assert whole(tmp_path) == {10: False, 20: True, 30: False, 40: True, 50: True}
+    light = checkpoint.load(tmp_path, 30, optimizer=False)
+    np.testing.assert_array_equal(light.weights["w_e_a"], WEIGHTS["w_e_a"])
+    assert light.state == {**STATE, "step": 30, "best_step": 20}
+    with pytest.raises(UserError, match="30 has kept its weights alone, and no run can go on"):
+        checkpoint.load(tmp_path, 30)
+    for step in (40, 50):
+        flip_a_byte(tmp_path / f"checkpoints/{step}/state.json", 20)
+    assert checkpoint.load(tmp_path).step == 20
+    assert "30 has kept its weights alone" in capsys.readouterr().out
+
+
+def test_a_kill_while_a_snapshot_is_lightened_loses_nothing(tmp_path, monkeypatch):
+    """Its arrays are there, and no longer listed; the next save removes them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove", lambda path: None)
+        for step in (10, 20):
+            save(tmp_path, step, kept=[10])
+    assert whole(tmp_path)[10]
+    assert checkpoint.load(tmp_path, 10, optimizer=False).weights.keys() == WEIGHTS.keys()
+    save(tmp_path, 30, kept=[10])
+    assert whole(tmp_path) == {10: False, 30: True}
+    assert checkpoint.load(tmp_path, 10, optimizer=False).weights.keys() == WEIGHTS.keys()
+
+
+def whole(run):
+    """Of each checkpoint, whether the optimizer's arrays are there."""
+    folder = run / "checkpoints"
+    steps = checkpoint.list_checkpoints(run)
+    return {step: (folder / str(step) / "optimizer").exists() for step in steps}

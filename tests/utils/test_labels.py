@@ -26,17 +26,33 @@ def test_a_line_is_as_wide_as_it_says():
 def test_words_in_other_scripts_have_their_font(word, font):
     if labels._path(font) is None:
         pytest.skip(f"{font} is not installed")
-    assert labels._font_of(word) == font
+    assert labels.pieces(word) == ((word, font),)
     pixels = drawn(word)
     assert (pixels < 200).any()
     assert (np.ptp(pixels, axis=2) > 60).any() == (word == EMOJI)  # colours
 
 
-def test_a_heart_is_a_picture_where_it_says_so():
+def test_an_emoji_is_a_picture_unless_it_says_otherwise():
     if labels._path(labels.EMOJI) is None:
         pytest.skip("no font of emoji is installed")
-    assert labels._font_of("\N{HEAVY BLACK HEART}\N{VARIATION SELECTOR-16}") == labels.EMOJI
-    assert labels._font_of("\N{HEAVY BLACK HEART}") == "DejaVu Sans"
+    heart, family = "\N{HEAVY BLACK HEART}", "👩\u200d👧\u200d👦"
+    for emoji in (heart, f"{heart}\ufe0f", family, "🇰🇷", "👍🏽"):
+        assert labels.pieces(emoji) == ((emoji, labels.EMOJI),)
+    assert labels.pieces(f"{heart}\ufe0e") == ((f"{heart}\ufe0e", "DejaVu Sans"),)
+
+
+def test_each_part_of_a_mixed_word_has_its_font():
+    if labels._path("Noto Sans CJK") is None or labels._path(labels.EMOJI) is None:
+        pytest.skip("the fonts are not installed")
+    expected = (
+        ("caf\u0065\u0301 ", "DejaVu Sans"),
+        ("맛있다 ", "Noto Sans CJK"),
+        ("😋", labels.EMOJI),
+    )
+    assert labels.pieces("caf\u0065\u0301 맛있다 😋") == expected
+    assert labels.text_width("a😋b", 20) == sum(labels.text_width(x, 20) for x in "a😋b")
+    pixels = drawn("맛a😋")
+    assert (np.ptp(pixels, axis=2) > 60).any() and (pixels[:, :24] < 100).any()
 
 
 def test_long_words_are_cut_and_long_lines_are_wrapped():
@@ -50,5 +66,5 @@ def test_long_words_are_cut_and_long_lines_are_wrapped():
 
 
 def test_a_word_in_no_font_is_still_drawn():
-    assert labels._font_of("\U000e0041") == "DejaVu Sans"
+    assert labels.pieces("\U000e0041") == (("\U000e0041", "DejaVu Sans"),)
     assert drawn("\U0001346f") is not None
