@@ -103,8 +103,10 @@ def hint(runs: list[Run]) -> None:
             continue
         remedy = f"python -m scripts.explain --run_dir {run.folder}"
         for name, rows in ((ATTENTION, run.attention), (CROSSED, run.crossed)):
-            if not rows:
+            if not run.attention and not run.crossed:
                 print(f"{run.folder} has no {name} (not all methods have): {remedy}")
+            elif not rows:
+                continue  # of this method there is none: explain writes both at once
             elif rows[0].get("step", run.step) != run.step:
                 step = rows[0]["step"]
                 print(f"{run.folder}: {name} is of step {step}, not {run.step}: {remedy}")

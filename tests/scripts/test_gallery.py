@@ -240,6 +240,9 @@ def test_missing_files_are_named_with_their_command(runs, tmp_path, monkeypatch,
     (runs[0] / "attention.jsonl").unlink()
     (runs[1] / "predictions.jsonl").unlink()
     run_gallery(monkeypatch, tmp_path, runs)
+    assert "attention.jsonl" not in capsys.readouterr().out  # crossed.jsonl is there: it has none
+    (runs[0] / "crossed.jsonl").unlink()
+    run_gallery(monkeypatch, tmp_path, runs)
     said = capsys.readouterr().out
     assert (
         f"{runs[0]} has no attention.jsonl (not all methods have): "
