@@ -16,7 +16,6 @@ A run may be used by several threads: they take turns. TensorFlow is loaded with
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,9 +25,11 @@ from configuration import Config, DecodingOptions
 from data_loader.history import choose_words, known_words
 from data_loader.images import ImageError, Picture
 from data_loader.pictures import Shown, read_batches
+from data_loader.sentences import cut_sentence
 from data_loader.trained import open_view_of_run, read_metadata_of_run
 from data_loader.view import View
-from model.answers import Attention, Caption, attention_of
+from model.answers import Attention, Caption, Saliency, as_grid, attention_of
+from model.cells import why_no_cells
 from model.networks import is_random
 from utils.devices import make_strategy, quiet_tensorflow
 from utils.errors import UserError
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from model.encoders.shared import SharedEncoder
     from model.session import Session
 
-__all__ = ["Attention", "Caption", "ImageError", "Run", "UserError", "load_run"]
+__all__ = ["Attention", "Caption", "ImageError", "Run", "Saliency", "UserError", "load_run"]
 
 BLIND_BATCH = 8  # pictures at a time, for a model that sees none
 # TensorFlow's functions may be called by any thread, but are compiled by one at a time; and N
@@ -92,11 +93,11 @@ def open_run(run: RunFolder, data_dir: Path | None = None) -> tuple[Config, View
     """
     config = Config.from_dict(run.configuration)
     if config.model.reads == "text":
-        raise UserError(f"{run.path} is a {config.preset} run, for python -m scripts.story")
+        raise UserError(f"{run.path} is a {config.preset} run, for python -m scripts.story alone")
     if not config.model.learns:
         raise UserError(
-            f"{run.path} is a {config.preset} run, which answers with training posts: "
-            "caption needs a trained model"
+            f"{run.path} is a {config.preset} run, which answers with training posts: give a model "
+            "that writes"
         )
     return config, open_view_of_run(run, config.data, data_dir)
 
@@ -139,8 +140,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.path}: {self.preset}, {self.task}, step {self.step}>"
-
-    # ------------------------------------------------------------------ what it is
 
     @property
     def task(self) -> str:
@@ -201,8 +200,6 @@ class Run:
                 for name in ("vocabulary_sha256", "features", "training")
             },
         }
-
-    # ------------------------------------------------------------------ what it writes
 
     def context_words(
         self,
@@ -286,8 +283,6 @@ class Run:
                 parts.append(self._look(shown.pixels))
         return np.concatenate(parts) if parts else self._look([])
 
-    # ------------------------------------------------------------------ why
-
     def attention(self, caption: Caption) -> Attention:
         """What this run looked at when it wrote each word of a caption of its own.
 
@@ -304,6 +299,47 @@ class Run:
         window = self._window(caption.size) if self.sees else None
         return attention_of({name: part[0] for name, part in found.items()}, words, read, window)
 
+    def saliency(
+        self, picture: Picture, sentence: str | None = None, skip_unknown: bool = False
+    ) -> Saliency:
+        """Where in a picture each word of a sentence is, for this model.
+
+        Of `saliency-image`, how probable each cell alone makes the word; of a captioner with
+        attention over cells, what it looks at when it is made to write the sentence.
+
+        Args:
+            picture: see `caption`.
+            sentence: any text; without one, the run's own caption.
+            skip_unknown: leave out words that the run does not know, instead of refusing them.
+
+        Raises:
+            ImageError: see `caption`.
+            UserError: the model sees no cells (`why_no_saliency` says it), or words that it does
+                not know or too many of them.
+        """
+        if self.why_no_saliency:
+            raise UserError(f"{self.path} is a {self.preset} run, which {self.why_no_saliency}")
+        (caption,) = self.caption([picture])
+        words, unknown = self._spell(caption.ids), []
+        if sentence is not None:
+            most = self.config.model.word_slots - 1
+            found = cut_sentence(self.view, sentence, most, str(self.path), skip_unknown)
+            words, unknown = found
+        elif not words:
+            raise UserError(f"{self.path} writes no word for this; give it a sentence")
+        ids = np.array(self.view.vocabulary.encode(words), np.int32)
+        with _TURN:
+            measure, values, shown = self._session.point(caption.features, ids)
+        window = self._window(caption.size)
+        return Saliency(
+            words, measure, *map(as_grid, (values, shown)), unknown, window, caption.size
+        )
+
+    @property
+    def why_no_saliency(self) -> str:
+        """What the model lacks for `saliency`; empty where it lacks nothing."""
+        return "reads clips" if self.reads == "clip" else why_no_cells(self.config.model)
+
     # ------------------------------------------------------------------ inside
 
     def _spell(self, ids: np.ndarray) -> list[str]:
@@ -313,13 +349,9 @@ class Run:
         self, pictures: Iterable[Picture], skipped: MutableMapping[str, str] | None
     ) -> Iterator[Shown]:
         """The pictures' pixels, as many as the encoder takes at once."""
-        encoder = self._encoder.encoder if self._encoder else None
-        if encoder is None or not encoder.frames:
-            return read_batches(pictures, encoder.at_once if encoder else BLIND_BATCH, skipped)
-        from data_loader.clips import read_frames
-
-        read = partial(read_frames, number=encoder.frames)
-        return read_batches(pictures, encoder.at_once, skipped, read)
+        encoder = self._encoder and self._encoder.encoder
+        at_once, frames = (encoder.at_once, encoder.frames) if encoder else (BLIND_BATCH, 0)
+        return read_batches(pictures, at_once, skipped, frames)
 
     def _context(self, posts, user: str | None, words: Iterable[str] | None) -> np.ndarray:
         """[<= U] int32, see `context_words`."""

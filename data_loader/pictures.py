@@ -1,7 +1,8 @@
 """Pictures or clips that are in no data set, some at a time, for one person's captions."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -56,7 +57,7 @@ def read_batches(
     pictures: Iterable[Picture],
     size: int,
     skipped: MutableMapping[str, str] | None = None,
-    read: Callable[[Picture], np.ndarray] = to_pixels,
+    frames: int = 0,
 ) -> Iterator[Shown]:
     """Reads pictures when they are asked for, so that many need no more memory than some.
 
@@ -64,7 +65,7 @@ def read_batches(
         pictures: any number of them.
         size: how many at a time.
         skipped: where given, what cannot be read goes there, name to reason.
-        read: makes pixels of a picture or clip, or raises a MediaError.
+        frames: of a clip, spread evenly; 0 for pictures.
 
     Yields:
         The readable ones of each `size`, if there are any.
@@ -75,6 +76,7 @@ def read_batches(
     """
     if isinstance(pictures, str | bytes | os.PathLike | Image.Image):
         raise TypeError(f"pictures is a {type(pictures).__name__}; expected a list of pictures")
+    read = partial(_read_clip, frames=frames) if frames else to_pixels
     numbered = iter(enumerate(pictures))
     while chunk := list(islice(numbered, size)):
         shown = Shown([], [], [])
@@ -92,3 +94,11 @@ def read_batches(
                 column.append(value)
         if shown.names:
             yield shown
+
+
+def _read_clip(path: Picture, frames: int) -> np.ndarray:
+    from data_loader.clips import read_frames
+
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"a clip is a {type(path).__name__}; expected the path of one")
+    return read_frames(path, frames)

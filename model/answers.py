@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -57,6 +58,30 @@ class Attention:
     written: np.ndarray
     written_words: list[str]
     window: tuple[float, float, float, float] | None
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """Where in a picture a model finds each of W words.
+
+    Attributes:
+        words: W of them.
+        measure: what `values` are: log_probability, or attention of a model that has it.
+        values: [W, h, w] float32, how probable the word is where the model sees this cell alone, or
+            its share of the attention.
+        shown: [W, h, w] float32, the same from 0 to 1 of each word, to draw it.
+        unknown: words of the sentence that were left out.
+        window: (left, top, width, height) of the cells' grid in pixels of the picture.
+        size: (height, width) of the picture in pixels.
+    """
+
+    words: list[str]
+    measure: Literal["log_probability", "attention"]
+    values: np.ndarray
+    shown: np.ndarray
+    unknown: list[str]
+    window: tuple[float, float, float, float]
+    size: tuple[int, int]
 
 
 def attention_of(

@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from model.attention import attend
 from model.captioner import GO, PAD, UNK, Batch, Captioner, batch_of
-from model.configs import ModelConfig
+from model.configs import ModelConfig, SaliencyConfig
 from model.decoding import decode, most_probable_words
 from model.decoding_options import DecodingOptions
 from model.evaluation import Decoded, without_end
+from model.saliency import cell_log_probabilities, scale_words
 
 # What a reader cannot use; unlike in evaluation, it is never written.
 FORBIDDEN = (PAD, GO, UNK)
@@ -82,6 +83,28 @@ class Session:
         width = ids.shape[1]
         step = self._get(("attend", width), batch, lambda: self._attender(width))
         return {name: part.numpy() for name, part in step(batch, ids.astype(np.int32)).items()}
+
+    def point(self, features: np.ndarray, ids: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+        """Where each word of a sentence is, cell by cell.
+
+        Args:
+            features: [C, D], cells of a picture.
+            ids: [W] int32, the sentence without GO and EOS.
+
+        Returns:
+            What is measured (log_probability or attention), its values [W, C], and these from 0 to
+            1 of each word, both float32.
+        """
+        if isinstance(self.settings, SaliencyConfig):
+            measure, values = (
+                "log_probability",
+                cell_log_probabilities(self.captioner, features, ids).T,
+            )
+        else:
+            padded = np.pad(ids, (0, self.settings.word_slots - len(ids)))
+            found = self.attend(self.batch(features[np.newaxis]), padded[np.newaxis])
+            measure, values = "attention", found["image"][0, : len(ids)]
+        return measure, values, scale_words(values[np.newaxis])[0]
 
     def _get(self, kind: tuple, batch: Batch, make: Callable) -> Callable:
         """The function for this kind of question, compiled for any number of pictures."""

@@ -357,3 +357,8 @@ def test_mistakes_are_said(made, pictured_world, tmp_path):
     path.write_text(path.read_text().replace('"features": "', '"features": "0'))
     with pytest.raises(UserError, match="was trained on other image features"):
         load_run(run)
+
+
+def test_why_a_run_has_no_saliency_is_said(run, pictures):
+    with pytest.raises(UserError, match=r"csmn-p5 run, which sees one vector per picture"):
+        run.saliency(pictures[0], "boat")

@@ -144,8 +144,9 @@ class ImageEncoder:
         self.slots, self.dim, _, self.frames = find_layer(description["extractor"], self.layer)
         self.preprocessing = find_network(description["extractor"]).preprocessing
         size = self.preprocessing.size
+        self.network = network
         self.run = tf.function(
-            lambda images: self._read_layer(network(images, training=False)),
+            self.read,
             input_signature=[tf.TensorSpec([batch_size, size, size, 3])],
         )
 
@@ -194,8 +195,10 @@ class ImageEncoder:
             inputs = np.pad(inputs, [(0, missing), (0, 0), (0, 0), (0, 0)])
         return self.run(inputs).numpy()[:number].astype(np.float16)
 
-    def _read_layer(self, maps: tf.Tensor) -> tf.Tensor:
-        slots = tf.reshape(maps, [self.batch_size, maps.shape[1] * maps.shape[2], self.dim])
+    def read(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The bare network in a graph, for any number of inputs [B, S, S, 3]; see `run`."""
+        maps = self.network(inputs, training=False)
+        slots = tf.reshape(maps, [-1, maps.shape[1] * maps.shape[2], self.dim])
         slots = tf.cast(slots, tf.float32)  # a mean of 49 bfloat16 would lose digits
         if self.slots == 1 or self.frames:
             slots = tf.reduce_mean(slots, axis=1, keepdims=True)

@@ -1,6 +1,5 @@
 """Maps of words: what a single descriptor says of a word, or what the model attended to."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_loader.vocabulary import PAD
+from model.answers import as_grid
 from scripts.saliency.options import Options, Scale
 from scripts.saliency.trained import Loaded, OneBatch, Trained, own_caption, words_of_sentence
 from utils.errors import UserError
@@ -241,12 +241,6 @@ def scaled(values: np.ndarray, scale: Scale) -> np.ndarray:
     from model.saliency import normalise, scale_words
 
     return normalise(values) if scale == "released" else scale_words(values)
-
-
-def as_grid(volume: np.ndarray) -> np.ndarray:
-    """[F, W, C] to [F, W, h, w], of the cells of a square row by row."""
-    side = math.isqrt(volume.shape[-1])
-    return volume.reshape(*volume.shape[:-1], side, side)
 
 
 def _words(trained: Trained, loaded: Loaded, features: np.ndarray, options: Options) -> list[str]:

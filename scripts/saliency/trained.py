@@ -1,7 +1,6 @@
 """A run that can say where a word is: its model, its words, and the network that sees for it."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +8,12 @@ import numpy as np
 
 from configuration import Config, DecodingOptions
 from data_loader.features import find_features, read_metadata
-from data_loader.history import text_cutter
+from data_loader.sentences import cut_sentence
 from data_loader.trained import open_view_of_run
 from data_loader.view import View
-from data_loader.vocabulary import GO, PAD, SPECIAL_WORDS, UNK, Vocabulary
-from model.configs import IMAGE_SLOTS, ModelConfig, SaliencyConfig
+from data_loader.vocabulary import GO, PAD, UNK
+from model.cells import why_no_cells
+from model.configs import ModelConfig, SaliencyConfig
 from model.networks import find_network, is_random
 from scripts.saliency.options import Options
 from utils.errors import UserError
@@ -21,9 +21,6 @@ from utils.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from model.encoders import ImageEncoder
-
-MOST_CELLS = 1024  # more are pixels, and no map of 227 x 227 attention weights exists
-NEAREST = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def open_trained(run_dir: Path, options: Options) -> Trained:
     """
     run = RunFolder.open(run_dir)
     config = Config.from_dict(run.configuration)
-    reason = why_not(config.model)
+    reason = why_no_cells(config.model)
     if reason:
         raise UserError(
             f"{run_dir} is a {config.preset} run, which {reason}; saliency needs a captioner that "
@@ -92,22 +89,6 @@ def open_trained(run_dir: Path, options: Options) -> Trained:
             "run, of which the attention is shown"
         )
     return Trained(run, config, open_view_of_run(run, config.data, options.data_dir))
-
-
-def why_not(model: ModelConfig) -> str:
-    """What a method lacks for saying where a word is; empty where it lacks nothing."""
-    if model.reads == "text":
-        return "reads text alone"
-    if not model.learns:
-        return "answers with training posts"
-    if isinstance(model, SaliencyConfig):
-        return ""
-    if model.image_layer == "none":
-        return "sees no picture"
-    slots = IMAGE_SLOTS[model.image_layer]
-    if slots == 1:
-        return f"sees one vector per picture ({model.image_layer}) and no cells"
-    return "attends to nothing" if slots > MOST_CELLS else ""
 
 
 def load(trained: Trained, options: Options) -> Loaded:
@@ -157,41 +138,16 @@ def describe(trained: Trained, loaded: Loaded) -> str:
 
 
 def words_of_sentence(trained: Trained, sentence: str, skip_unknown: bool) -> list[str]:
-    """Cuts a sentence into words as the run's training texts were cut.
+    """Cuts a sentence into words as the run's training texts were cut; prints what is left out.
 
     Raises:
-        UserError: words that the run does not know (unless they are to be skipped), none that it
-            knows, or more than it can write.
+        UserError: see `data_loader.sentences.cut_sentence`.
     """
-    vocabulary = trained.view.vocabulary
-    if trained.config.data.task == "hashtag":
-        sentence = " ".join(f"#{tag.removeprefix('#')}" for tag in sentence.split())
-    words = text_cutter(trained.view)(sentence)
-    unknown = list(dict.fromkeys(word for word in words if word not in vocabulary))
-    if unknown and not skip_unknown:
-        raise UserError(
-            f"--sentence: {trained.run.path} does not know {_with_nearest(unknown, vocabulary)}; "
-            "choose other words, or --skip_unknown leaves them out"
-        )
-    known = [word for word in words if word in vocabulary]
-    if not known:
-        raise UserError(f"--sentence {sentence!r} has no word that {trained.run.path} knows")
-    most = trained.config.model.word_slots - 1
-    if len(known) > most:
-        raise UserError(f"--sentence has {len(known)} words; this model writes {most} at most")
+    most, run = trained.config.model.word_slots - 1, str(trained.run.path)
+    known, unknown = cut_sentence(trained.view, sentence, most, run, skip_unknown)
     if unknown:
-        print(f"{trained.run.path} does not know, left out: {', '.join(unknown)}")
+        print(f"{run} does not know, left out: {', '.join(unknown)}")
     return known
-
-
-def _with_nearest(unknown: list[str], vocabulary: Vocabulary) -> str:
-    known = vocabulary.words[len(SPECIAL_WORDS) :]
-    return ", ".join(_nearest(word, known) for word in unknown)
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, NEAREST)
-    return f"{word!r} (nearest: {', '.join(near)})" if near else f"{word!r} (nothing is near)"
 
 
 def own_caption(trained: Trained, loaded: Loaded, features: np.ndarray) -> list[str]:

@@ -1,13 +1,12 @@
 """Features of clips end to end: every clip once, odd ones listed with a reason."""
 
 import sys
-from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
-from data_loader.clips import open_clip, read_frames
+from data_loader.clips import open_clip
 from data_loader.features import open_features
 from data_loader.pictures import read_batches
 from model import encoders
@@ -131,8 +130,8 @@ def test_a_new_clip_goes_the_way_of_extraction(extract, clips):
     store = open_features(root, "frames26")
     encoder = load_encoder(store.metadata, store.path.parent)
     paths = [clips / name for name in ("one.mkv", "text.mp4", "a.mp4")]
-    skipped, read = {}, partial(read_frames, number=encoder.frames)
-    batches = list(read_batches(paths, encoder.at_once, skipped, read))
+    skipped = {}
+    batches = list(read_batches(paths, encoder.at_once, skipped, encoder.frames))
     found = np.concatenate([encoder(batch.pixels) for batch in batches])
     np.testing.assert_array_equal(found, store.gather([1, 0]))
     assert [batch.numbers for batch in batches] == [[0], [2]]
