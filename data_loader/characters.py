@@ -4,7 +4,6 @@ A character is a Unicode code point after normalisation (NFC), so that any scrip
 be written, the latter by its parts.
 """
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -17,6 +16,7 @@ import numpy as np
 from data_loader.vocabulary import EOS, SPECIAL_WORDS, UNK
 from utils.errors import UserError
 from utils.files import write_json
+from utils.json_text import parse_json
 
 Form = Literal["raw", "cleaned"]
 FIRST = len(SPECIAL_WORDS)  # id of the first character
@@ -111,7 +111,7 @@ class Characters:
             UserError: it is missing, or no such file.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(path.read_text(encoding="utf-8"))
             return cls(values["characters"], values["form"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"cannot read the characters of {path} ({error})") from error

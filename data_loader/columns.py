@@ -8,7 +8,6 @@ import errno
 import hashlib
 import io
 import itertools
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from utils.arrays import load_array
 from utils.errors import UserError
 from utils.files import reserve, sha256, with_checksum, without_checksum, write_json
+from utils.json_text import expecting, parse_json
 
 CONTENTS = "columns.json"
 SMALL_FILE = 4 << 20  # bytes; up to this size a file's sha256 is compared whenever it is opened
@@ -114,11 +115,12 @@ def open_columns(folder: Path, remedy: str = "") -> Columns:
     """
     files, text_names = read_contents(folder, remedy)
     arrays, unchecked = {}, {}
-    for file, expected in files.items():
-        name = file.removesuffix(".npy")
-        arrays[name] = _open_array(folder / file, expected, remedy)
-        if expected["bytes"] > SMALL_FILE:
-            unchecked[name] = partial(check_sum, folder / file, expected, remedy)
+    with expecting(folder / CONTENTS, remedy):
+        for file, expected in files.items():
+            name = file.removesuffix(".npy")
+            arrays[name] = _open_array(folder / file, expected, remedy)
+            if expected["bytes"] > SMALL_FILE:
+                unchecked[name] = partial(check_sum, folder / file, expected, remedy)
     return Columns(arrays, text_names, unchecked)
 
 
@@ -128,12 +130,10 @@ def read_contents(folder: Path, remedy: str = "") -> tuple[dict[str, dict], list
     Raises:
         UserError: it is missing or damaged.
     """
-    try:
-        contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+    with expecting(folder / CONTENTS, remedy):
+        contents = parse_json((folder / CONTENTS).read_text(encoding="utf-8"))
         contents = without_checksum(contents)
-        return contents["files"], contents["text"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"cannot read {folder / CONTENTS} ({error}); {remedy}") from error
+        return dict(contents["files"]), list(contents["text"])
 
 
 def check_sum(path: Path, expected: Mapping[str, Any], remedy: str = "") -> None:
@@ -212,7 +212,7 @@ def _open_array(path: Path, expected: dict, remedy: str) -> np.ndarray:
             check_sum(path, expected, remedy)
         # An empty array cannot be mapped.
         mode = "r" if np.prod(expected["shape"]) else None
-        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        array = load_array(path, mode)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot open {path} ({error}); {remedy}") from error
     if array.dtype.str != expected["dtype"] or list(array.shape) != expected["shape"]:

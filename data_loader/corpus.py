@@ -7,7 +7,6 @@ DIR/corpus.json characters.json    what it was made from, and what the ids mean
         name    text column, the file of each story
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from data_loader.vocabulary import EOS, UNK
 from utils.checks import check_range
 from utils.errors import UserError
 from utils.files import sha256, with_checksum, without_checksum, write_json
+from utils.json_text import expecting, parse_json
 
 FORMAT = 1
 DESCRIPTION, CHARACTERS = "corpus.json", "characters.json"
@@ -157,18 +157,16 @@ def open_corpus(folder: Path) -> Corpus:
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"no corpus at {folder}; make one: {BUILD_COMMAND} --out {folder}")
     remedy = f"build it again: {BUILD_COMMAND} --out {folder} --overwrite"
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    with expecting(folder / DESCRIPTION, remedy):
+        description = parse_json((folder / DESCRIPTION).read_text(encoding="utf-8"))
         description = without_checksum(description)
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"cannot read {folder / DESCRIPTION} ({error}); {remedy}") from error
-    path = folder / CHARACTERS
-    if description.get("format") != FORMAT:
-        raise UserError(f"{folder} has another format than {FORMAT}; {remedy}")
-    if not path.is_file() or sha256(path) != description["characters_sha256"]:
-        raise UserError(f"{path} is missing or was changed; {remedy}")
-    subsets = {name: _open_text(folder / name, remedy) for name in description["subsets"]}
-    return Corpus(folder, subsets, Characters.load(path), description)
+        if description.get("format") != FORMAT:
+            raise UserError(f"{folder} has another format than {FORMAT}; {remedy}")
+        path = folder / CHARACTERS
+        if not path.is_file() or sha256(path) != description["characters_sha256"]:
+            raise UserError(f"{path} is missing or was changed; {remedy}")
+        subsets = {name: _open_text(folder / name, remedy) for name in description["subsets"]}
+        return Corpus(folder, subsets, Characters.load(path), description)
 
 
 def _open_text(folder: Path, remedy: str) -> Text:

@@ -11,7 +11,6 @@ NumPy alone.
 """
 
 import hashlib
-import json
 import math
 import mmap
 import os
@@ -21,8 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.arrays import load_array
 from utils.errors import UserError
 from utils.files import without_checksum
+from utils.json_text import parse_json
 
 NOT_DONE, DONE, FAILED = 0, 1, 2
 # Eight aligned bytes: one row's entry never straddles a page, so it is never half written.
@@ -165,10 +166,14 @@ def read_metadata(path: Path) -> dict:
         UserError: it is missing or damaged.
     """
     try:
-        metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        metadata = parse_json(path.with_suffix(".json").read_text(encoding="utf-8"))
         metadata = without_checksum(metadata)
-        return metadata | {"rows": int(metadata["rows"]), "failed": dict(metadata["failed"])}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        for name in ("extractor", "layer"):
+            if not isinstance(metadata[name], str):
+                raise ValueError(f"{name} is no text")
+        known = {"rows": int(metadata["rows"]), "failed": dict(metadata["failed"])}
+        return {"images_sha256": metadata["images_sha256"], **metadata, **known}
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(
             f"{path.with_suffix('.json')} cannot be read ({error}); delete {path.stem}.* in "
             f"{path.parent} and extract the features again"
@@ -318,8 +323,8 @@ def _empty_for_tensorflow(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray
 def _map_array(path: Path, dtype: np.dtype, dimensions: int) -> np.memmap:
     """Maps a .npy file after checking its header and size; reading past the end would be fatal."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = load_array(path, "r")
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path} cannot be read ({error}); delete {path.name.split('.')[0]}.* in {path.parent} "
             "and extract the features again"

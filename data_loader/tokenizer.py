@@ -181,7 +181,10 @@ def _pieces(text: str) -> Iterable[tuple[str, bool]]:
 
 def _lower(text: str) -> str:
     """Lower case, without invisible characters, which would part a word."""
-    return text.lower() if text.isascii() else _INVISIBLE.sub("", text.lower())
+    if text.isascii():
+        return text.lower()
+    # What stood between a letter and its mark may be gone: they are composed once more.
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text.lower()))
 
 
 def _words(text: str, letters: str) -> list[str]:

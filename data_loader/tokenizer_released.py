@@ -38,6 +38,9 @@ _YFCC_DELETED = re.compile(r"[.*,!?\"@#'|:;]")
 # words); the package used here, whose licence is freer, is otherwise the same up to U+00FF, and
 # URL-quoted text reaches no further.
 _YFCC_FRACTIONS = str.maketrans({"¼": " 1/4 ", "½": " 1/2 ", "¾": " 3/4 "})
+# Python 2 split bytes, to which four control characters were no blanks; no file of words could hold
+# them.
+_YFCC_WORD = re.compile(r"[^\s\x1c-\x1f]+", re.ASCII)
 _YFCC_LONELY_ZERO = re.compile(r"(?<![a-zA-Z])0(?![a-zA-Z])")
 
 
@@ -67,8 +70,7 @@ def tokenize_released_yfcc(text: str) -> list[str]:
     >>> tokenize_released_yfcc("Caf%C3%A9+in+2016%21")
     ['cafa(c)', 'in']
     """
-    text = _yfcc_ascii(unquote_plus(text, encoding="latin-1"))
-    return re.findall(r"\S+", text, re.ASCII)  # as Python 2 split bytes
+    return _YFCC_WORD.findall(_yfcc_ascii(unquote_plus(text, encoding="latin-1")))
 
 
 def tokenize_released_yfcc_hashtags(text: str) -> list[str]:

@@ -9,7 +9,6 @@
 Rows of a subset are in canonical order (user, time, post id), whatever made them.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from data_loader.view_advice import missing_view
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
 from utils.errors import UserError
 from utils.files import sha256, with_checksum, without_checksum, write_json
+from utils.json_text import expecting, parse_json
 from utils.predictions import join_id, join_words
 
 FORMAT = 1
@@ -229,8 +229,14 @@ def open_view(
     if description.get("format") != FORMAT:
         raise UserError(
             f"{folder / DESCRIPTION} has format {description.get('format')!r}, expected {FORMAT}; "
-            f"{rebuild(description.get('settings', {}))}"
+            f"{rebuild({})}"
         )
+    with expecting(folder / DESCRIPTION, rebuild({})):
+        return _open(folder, description)
+
+
+def _open(folder: Path, description: dict) -> View:
+    """The view that view.json describes."""
     remedy = rebuild(description["settings"])
     columns = open_columns(folder, remedy)
     subsets = {
@@ -242,7 +248,7 @@ def open_view(
         subsets=subsets,
         vocabulary=_open_vocabulary(folder / VOCABULARY, description["vocabulary_sha256"], remedy),
         idf=columns["idf"],
-        settings=description["settings"],
+        settings=dict(description["settings"]),
         columns=columns,
         images=_images_of(description),
     )
@@ -336,7 +342,10 @@ def read_json(path: Path) -> dict:
         UserError: it is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds a {type(found).__name__}")
+        return found
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} ({error}); {rebuild({})}") from error
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from data_loader.vocabulary import SPECIAL_WORDS
 from utils.errors import UserError
+from utils.lines import bounded_lines
 
 GZIP = b"\x1f\x8b"  # how gzip's files begin
 
@@ -115,10 +116,11 @@ def _lines(path: Path, width: int) -> Iterator[tuple[int, bytes]]:
     with open(path, "rb") as file:
         compressed = file.read(len(GZIP)) == GZIP
     with gzip.open(path) if compressed else open(path, "rb") as file:
-        numbered = enumerate(file, 1)
+        # A line too long to be held is no vector of any word.
+        numbered = ((n, line or b"") for n, line in enumerate(bounded_lines(file), 1))
         first = next(numbered, (1, b""))
         fields = first[1].split()
-        has_header = len(fields) == 2 and all(field.isdigit() for field in fields)
+        has_header = len(fields) == 2 and all(f.isdigit() and len(f) < 12 for f in fields)
         found = int(fields[1]) if has_header else len(fields) - 1
         numbers = first[1].partition(b" ")[2]
         if found < 1 or not (has_header or _parse(numbers, found) is not None):
@@ -138,7 +140,8 @@ def _parse(numbers: bytes, width: int) -> np.ndarray | None:
     """[E] float32; None where there are not as many finite numbers."""
     fields = numbers.split()
     try:
-        vector = np.array([float(field) for field in fields], np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            vector = np.array([float(field) for field in fields], np.float32)
     except ValueError:
         return None
     return vector if len(vector) == width and np.isfinite(vector).all() else None

@@ -23,6 +23,7 @@ from data_loader.toy_world import load_ceilings
 from model.configs import CSMNConfig, ModelConfig
 from utils.command_line import parse
 from utils.errors import UserError, run_command
+from utils.json_text import parse_json
 from utils.metrics import score_hashtags
 from utils.predictions import read_predictions
 from utils.run_folder import RunFolder
@@ -141,10 +142,14 @@ def f1(rows: Rows) -> float:
 
 def _read_metrics(folder: RunFolder) -> dict[str, float]:
     try:
-        return json.loads(folder.metrics.read_text(encoding="utf-8"))
+        return dict(parse_json(folder.metrics.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UserError(
             f"{folder.path} was not evaluated: python -m eval --run_dir {folder.path}"
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder.metrics} is damaged ({error}): python -m eval --run_dir {folder.path}"
         ) from None
 
 

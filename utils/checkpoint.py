@@ -23,8 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from utils import files
+from utils.arrays import load_array
 from utils.errors import UserError
 from utils.findings import Finding, examine
+from utils.json_text import parse_json
 
 _PARTS = ("weights", "optimizer")
 _WEIGHTS_ALONE = "weights_alone"  # in a state: the optimizer's arrays were removed
@@ -359,9 +361,9 @@ def _read(folder: Path, optimizer: bool) -> Checkpoint:
 def _read_state(folder: Path) -> dict[str, Any]:
     path = folder / "state.json"
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = parse_json(path.read_text(encoding="utf-8"))
         checksum = state.pop("checksum")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedCheckpoint(f"{path} is damaged ({type(error).__name__})") from error
     if files.sha256_of_json(state) != checksum:
         raise DamagedCheckpoint(f"{path} is damaged (it does not match its own checksum)")
@@ -404,6 +406,7 @@ def _parameter_names(part: str, names: Iterable[str]) -> list[str]:
 def _read_array(path: Path, digest: str) -> np.ndarray:
     _check(path, digest)
     try:
-        return np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise DamagedCheckpoint(f"{path} is damaged ({error.strerror or error})") from error
+        return load_array(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DamagedCheckpoint(f"{path} is damaged ({reason})") from error

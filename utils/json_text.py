@@ -1,8 +1,12 @@
 """JSON that somebody else wrote: one exception for all that is wrong; keys that come twice."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from utils.errors import UserError
 
 # The largest files that are read whole: those of InstaPIC and YFCC have a quarter of this.
 LARGEST_FILE = 768 * 2**20
@@ -41,7 +45,7 @@ def parse_json(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "surrogatepass")
     try:
-        return _DECODER.decode(text.removeprefix("\ufeff"))
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
 
@@ -65,3 +69,21 @@ def read_json_file(path: Path) -> Any:
 def pairs_of(found: dict) -> list[tuple[str, Any]]:
     """All keys and values of an object, those of keys that come twice included."""
     return found.pairs if isinstance(found, Doubled) else list(found.items())
+
+
+@contextmanager
+def expecting(path: Path, remedy: str) -> Iterator[None]:
+    """Turns what is missing in a JSON file, or of another kind there, into words.
+
+    Args:
+        path: the file, for the message.
+        remedy: what to do about it, the end of the message.
+
+    Raises:
+        UserError: in place of the errors that reading such values raises.
+    """
+    try:
+        yield
+    except (OSError, LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {error!s:.100}"
+        raise UserError(f"cannot read {path} ({reason}); {remedy}") from error

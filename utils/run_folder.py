@@ -24,6 +24,7 @@ from typing import Any, Self
 from utils import checkpoint, files
 from utils.environment import environment
 from utils.errors import UserError
+from utils.json_text import parse_json
 
 CONFIGURATION, ENVIRONMENT = "configuration.json", "environment.json"
 _LOCK, _LOG = "lock", "log.jsonl"
@@ -255,29 +256,37 @@ def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, kind: type = dict) -> Any:
     """What a file of a run folder says.
 
+    Args:
+        path: the file.
+        kind: of the value in it: dict or list.
+
     Raises:
-        UserError: it is missing, or is no JSON.
+        UserError: it is missing, is no JSON, or holds something else.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
+    if not isinstance(found, kind):
+        raise UserError(f"{path} holds a {type(found).__name__}, expected a {kind.__name__}")
+    return found
 
 
 def _add_environment(path: Path) -> None:
-    starts = read_json(path) if path.exists() else []
+    starts = read_json(path, list) if path.exists() else []
     files.write_json(path, [*starts, environment(path.parent)])
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        record = parse_json(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    numbered = isinstance(record, dict) and isinstance(record.get("step", 0), int | float)
+    return record if numbered else None
 
 
 def _without_nan(value: Any) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from data_loader.posts import BadRecord, Problems, RawPost, identifier, json_object, unreadable
 from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_images
 from utils.errors import UserError
-from utils.json_text import read_json_file
+from utils.json_text import Doubled, read_json_file
 
 KARPATHY = "dataset_coco.json"
 SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
@@ -62,7 +62,8 @@ def _karpathy(content: dict, file: Path, problems: Problems) -> Iterator[Image]:
 
 def _raw(sentence: object) -> object:
     """What one person wrote; None, which is counted as no caption, where that cannot be told."""
-    return sentence.get("raw") if isinstance(sentence, dict) else None
+    clear = isinstance(sentence, dict) and not isinstance(sentence, Doubled)
+    return sentence.get("raw") if clear else None
 
 
 def _official(content: dict, file: Path, problems: Problems) -> Iterator[Image]:
@@ -100,6 +101,9 @@ def _entries(content: dict, name: str, file: Path) -> list:
 
 def _load(file: Path) -> dict:
     try:
-        return read_json_file(file)
+        content = read_json_file(file)
     except (OSError, ValueError) as error:
         raise unreadable(file, error) from error
+    if isinstance(content, Doubled):
+        raise UserError(f"{file} has a key twice, so that nobody knows which list is meant")
+    return content

@@ -13,7 +13,7 @@ from pathlib import Path
 from data_loader.posts import BadRecord, Problems, RawPost, identifier, json_object, unreadable
 from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_images
 from utils.errors import UserError
-from utils.json_text import read_json_file
+from utils.json_text import Doubled, read_json_file
 
 # Test comes first: of a video that is listed twice, the first is kept.
 FOLDERS = {
@@ -91,6 +91,8 @@ def _load(file: Path) -> dict:
         content = read_json_file(file)
     except (OSError, ValueError) as error:
         raise unreadable(file, error) from error
+    if isinstance(content, Doubled):
+        raise UserError(f"{file} has a key twice, so that nobody knows which list is meant")
     for name in ("videos", "sentences"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise UserError(f"{file} has no list {name!r}: is it a file of MSR-VTT (2016)?")

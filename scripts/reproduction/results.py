@@ -1,16 +1,16 @@
 """What runs measured, beside what the authors report: cells, tables, charts."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scripts.reproduction.plan import Job
 from scripts.reproduction.tables import Numbers, Reported, Row, Table
 from utils.charts import Bar, draw_bars
 from utils.files import write_text
+from utils.json_text import expecting, parse_json
 from utils.tables import Style, format_table
 
 FAILED, NOTHING = "failed", "-"
@@ -87,9 +87,18 @@ def _read(job: Job) -> dict:
     """All numbers of a run under one roof: `val_perplexity` beside `perplexity`."""
     numbers = {}
     for prefix, path in job.metrics.items():
-        read = json.loads(path.read_text(encoding="utf-8"))
-        numbers |= {f"{prefix}{name}": value for name, value in read.items()}
+        numbers |= {f"{prefix}{name}": value for name, value in read_metrics(path).items()}
     return numbers
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """What eval wrote about a run.
+
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    with expecting(path, "evaluate the run again: python -m eval --run_dir RUN"):
+        return dict(parse_json(path.read_text(encoding="utf-8")).items())
 
 
 def as_cell(measured: Measured | None, metric: str, digits: int = 3) -> str:

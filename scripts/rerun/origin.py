@@ -30,7 +30,7 @@ def evaluations(run: Path) -> list[EvalConfig]:
 
 def print_changes(run: Path) -> None:
     """Prints what of code, packages and hardware is not what the run's last start recorded."""
-    starts = read_json(run / "environment.json")
+    starts = read_json(run / "environment.json", list)
     then = starts[-1] if starts else {}
     lines = [f"  {line}" for line in differences(then, environment())]
     print("\n".join(["changed since the run:", *lines] if lines else ["nothing has changed"]))

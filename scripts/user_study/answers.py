@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 from scripts.user_study.key import CROWD, PAGE, Asked, Key
 from utils.errors import UserError
+from utils.json_text import parse_json
 
 CHOICES = ("1", "2")
 # Sites put words like `Input.`, `Answer.` or `INPUT:` before the name of a column.
@@ -116,7 +116,7 @@ def _read_page(path: Path, keys: Sequence[Key]) -> tuple[str, list[Answer]]:
 
 def _page_values(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(_read(path))
+        values = parse_json(_read(path))
     except ValueError:
         raise UserError(f"{path} is not JSON; expected {FROM_PAGE}") from None
     kinds = {"study": str, "page": int, "saved": str, "answers": dict, "crc32": str}

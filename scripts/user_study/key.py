@@ -5,7 +5,6 @@ FOLDER/crowdsourcing/batch-1.csv ...  the same questions for a crowdsourcing sit
 FOLDER/secret/key.json                stays with the researcher
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from scripts.user_study.plan import Item
 from utils.errors import UserError
 from utils.files import sha256, sha256_of_json, write_json
+from utils.json_text import parse_json
 
 FORM = 1
 KEY = Path("secret", "key.json")
@@ -94,7 +94,7 @@ def read_key(folder: Path) -> Key:
     """
     path = folder / KEY
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{folder} is no study: cannot read {path} ({error}); "

@@ -1,6 +1,5 @@
 """What the form `relevance` asks about: pictures with the hashtags and the story made for them."""
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from scripts.user_study.choice import (
 )
 from scripts.user_study.contenders import Contender, networks
 from utils.errors import UserError
+from utils.json_text import parse_json
 from utils.metrics.unknown import UNKNOWN as UNKNOWN_WORD
 
 RELEVANCE = "relevance"
@@ -99,8 +99,8 @@ def read_stories(path: Path) -> dict[str, dict[str, Any]]:
 def _story_row(line: str) -> dict[str, Any] | None:
     """The row of a line; None where it is not one."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = parse_json(line)
+    except ValueError:
         return None
     if not isinstance(row, dict) or not isinstance(row.get("id"), str | int):
         return None

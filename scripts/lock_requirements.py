@@ -1,0 +1,108 @@
+"""Writes requirements.lock: requirements.txt once more, with the sha256 of every file it may bring.
+
+    python -m scripts.lock_requirements
+
+Files are those that pip chooses on Linux x86_64 under Python 3.11 to 3.13, with the C libraries of
+Debian 10 (2.28) and of later systems. The hashes are what the package index says of its files; from
+then on, `scripts/setup.sh --locked` installs these bytes or nothing. Run it after each change of
+requirements.txt; a test holds the two to the same versions.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from utils.errors import UserError, run_command
+from utils.files import write_text
+
+ROOT = Path(__file__).parent.parent
+READABLE, LOCK = ROOT / "requirements.txt", ROOT / "requirements.lock"
+PYTHONS = ("3.11", "3.12", "3.13")
+C_LIBRARIES = (28, 34, 39)  # glibc 2.x; a wheel for an older one serves later ones too
+OLDER_NAMES = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
+REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", re.MULTILINE)
+HEAD = """\
+# Written by `python -m scripts.lock_requirements` from requirements.txt: do not edit. Linux x86_64,
+# Python 3.11 to 3.13. To install these very files: scripts/setup.sh --locked
+"""
+
+
+def canonical(name: str) -> str:
+    """A package's name as indices compare it.
+
+    >>> canonical("Typing_Extensions")
+    'typing-extensions'
+    """
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def read_pins(text: str) -> dict[str, str]:
+    """The versions in a file of requirements: canonical name to version."""
+    return {canonical(name): version for name, version in REQUIREMENT.findall(text)}
+
+
+def platforms(c_library: int) -> list[str]:
+    """The kinds of wheels that a machine takes, the best first."""
+    names = []
+    for minor in range(c_library, 4, -1):
+        names.append(f"manylinux_2_{minor}_x86_64")
+        names += [OLDER_NAMES[minor]] if minor in OLDER_NAMES else []
+    return [*names, "linux_x86_64"]
+
+
+def find_hashes(pins: Mapping[str, str]) -> dict[str, set[str]]:
+    """The sha256 of all files that pip may choose: canonical name to hashes.
+
+    Raises:
+        UserError: a package that a Python version cannot have.
+    """
+    hashes = defaultdict(set)
+    for python in PYTHONS:
+        for c_library in C_LIBRARIES:
+            flags = ["--only-binary", ":all:", "--python-version", python]
+            for platform in platforms(c_library):
+                flags += ["--platform", platform]
+            for name, found in _ask(pins, flags):
+                hashes[name].add(found)
+    return dict(hashes)
+
+
+def _ask(pins: Mapping[str, str], flags: Iterable[str]) -> list[tuple[str, str]]:
+    """What pip would install: canonical names and sha256; nothing is installed."""
+    wanted = [f"{name}=={version}" for name, version in pins.items()]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
+    command += ["--ignore-installed", "--report", "-", *flags, *wanted]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"pip finds no files: {done.stderr.strip().splitlines()[-1]}")
+    return [
+        (
+            canonical(entry["metadata"]["name"]),
+            entry["download_info"]["archive_info"]["hashes"]["sha256"],
+        )
+        for entry in json.loads(done.stdout)["install"]
+    ]
+
+
+def format_lock(pins: Mapping[str, str], hashes: Mapping[str, Iterable[str]]) -> str:
+    """The lock file: each package on lines of its own, by name."""
+    lines = []
+    for name, version in sorted(pins.items()):
+        found = [f"    --hash=sha256:{digest}" for digest in sorted(hashes[name])]
+        lines.append(" \\\n".join([f"{name}=={version}", *found]))
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Asks the index and writes the lock."""
+    pins = read_pins(READABLE.read_text(encoding="utf-8"))
+    write_text(LOCK, format_lock(pins, find_hashes(pins)))
+    print(f"{LOCK.name}: {len(pins)} packages, {LOCK.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    run_command(main)
