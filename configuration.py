@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Literal, get_args, get_origin
+from typing import Literal
 
 from model.configs import (
     AlexNetConfig,
@@ -29,6 +28,7 @@ from model.decoding_options import LARGEST_SEED, DecodingOptions
 from utils.checks import check_positive, check_range
 from utils.command_line import parse
 from utils.errors import UserError
+from utils.fields import check_fields, read_fields
 from utils.metrics.caption import Tokenizer
 from utils.metrics.java import TIMEOUT
 
@@ -167,15 +167,11 @@ class Config:
         Raises:
             UserError: a field that no configuration has, or a value that it cannot have.
         """
-        preset, run_dir = values.get("preset", "csmn-p5"), values.get("run_dir")
-        if not isinstance(preset, str) or not isinstance(run_dir, str | None):
-            raise UserError("the run's configuration has a preset or a run_dir that is no text")
+        top = {"preset": "csmn-p5", "run_dir": None} | values
+        check_fields(cls, {name: top[name] for name in ("preset", "run_dir")})
+        preset, run_dir = top["preset"], top["run_dir"]
         kinds = {"data": DataConfig, "model": type(find_preset(preset).model), "train": TrainConfig}
-        sections = {name: values.get(name, {}) for name in kinds}
-        for name, section in sections.items():
-            if not isinstance(section, Mapping):
-                raise UserError(f"the run's configuration has no fields in {name}")
-        parts = {name: _section(kind, sections[name]) for name, kind in kinds.items()}
+        parts = {name: read_fields(kind, values.get(name, {})) for name, kind in kinds.items()}
         return cls(preset, Path(run_dir) if run_dir else None, **parts)
 
 
@@ -395,31 +391,3 @@ def _plain(value):
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     return str(value) if isinstance(value, Path) else value
-
-
-def _section(kind: type, values: Mapping):
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise UserError(f"the run's configuration has {unknown}, which this version does not know")
-    for name, value in values.items():
-        if not _fits(value, fields[name].type):
-            raise UserError(
-                f"the run's configuration has {name} = {str(value)!r:.60}, expected "
-                f"{getattr(fields[name].type, '__name__', fields[name].type)}"
-            )
-    paths = {k: Path(v) for k, v in values.items() if v and "Path" in str(fields[k].type)}
-    return kind(**{**values, **paths})
-
-
-def _fits(value: object, kind: object) -> bool:
-    """Whether a value of JSON can be a field of a type."""
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_args(kind):
-        return any(_fits(value, part) for part in get_args(kind))
-    if kind in (None, NoneType):
-        return value is None
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind is bool
-    return isinstance(value, {Path: str, float: int | float}.get(kind, kind))

@@ -235,6 +235,8 @@ def _opened(
 def _video_of(container: av.container.InputContainer) -> av.video.stream.VideoStream:
     for stream in container.streams.video:
         if not stream.disposition & ATTACHED_PICTURE:
+            if stream.codec_context is None:
+                raise ClipError("broken, or a kind of video that nothing here decodes")
             stream.thread_type = "AUTO"
             _limit(stream.codec_context)
             return stream

@@ -15,6 +15,7 @@ from data_loader.characters import Form, normalise
 from utils.errors import UserError
 
 PERSONA_BANK = "personaBank.csv"
+LARGEST_TEXT = 256 * 2**20  # bytes; a text is held in memory, several times while it is normalised
 FEWEST_TO_DEAL = 3  # of fewer stories, each is cut into the three subsets
 
 
@@ -117,6 +118,8 @@ def _visible(file: Path, folder: Path) -> bool:
 def _read(file: Path, form: Form) -> tuple[str, str]:
     """A file's text, or "" and why there is none."""
     try:
+        if file.stat().st_size > LARGEST_TEXT:
+            return "", f"larger than {LARGEST_TEXT // 2**20} MB: divide it"
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         return "", f"cannot be read ({error.strerror})"

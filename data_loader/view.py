@@ -331,8 +331,8 @@ def _with_image_rows(root: Path, columns: Mapping) -> dict:
 
 def rebuild(settings: Mapping) -> str:
     """The end of an error message: the command that makes the view again."""
-    command = settings.get("command", BUILD_COMMAND)
-    return f"build it again: {command} --overwrite"
+    command = settings.get("command") if isinstance(settings, Mapping) else None
+    return f"build it again: {command or BUILD_COMMAND} --overwrite"
 
 
 def read_json(path: Path) -> dict:

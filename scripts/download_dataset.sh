@@ -53,8 +53,9 @@ trap 'rm -rf "$work"' EXIT
 
 if [[ "$source" == *://* ]]; then
   archive="$work/$(basename "${source%%\?*}")"
-  curl --fail --location --show-error --retry 3 --output "$archive" "$source" ||
-    fail "$source could not be fetched"
+  curl --proto '=https,file' --proto-redir '=https' --fail --location --show-error --retry 3 \
+    --output "$archive" "$source" ||
+    fail "$source could not be fetched (https only)"
 else
   archive="$source"
   [[ -f "$archive" ]] || fail "there is no file $archive"
@@ -64,23 +65,8 @@ found="$(sha256sum <"$archive" | cut -d ' ' -f 1)"
 
 python="$root/.venv/bin/python"
 command -v "$python" >/dev/null || python=python3
-# The data filter refuses absolute paths, "..", links that lead out, and devices.
-"$python" - "$archive" "$work/unpacked" <<'END' || fail "$source was not unpacked"
-import shutil
-import sys
-import tarfile
-import zipfile
-
-if not hasattr(tarfile, "data_filter"):
-    sys.exit("error: unpacking safely needs Python 3.11.4 or later")
-archive, folder = sys.argv[1:]
-try:
-    if zipfile.is_zipfile(archive):
-        zipfile.ZipFile(archive).extractall(folder)  # leaves "..", drives and leading slashes out
-    else:
-        shutil.unpack_archive(archive, folder, filter="data")
-except Exception as error:
-    sys.exit(f"error: {error}")
-END
+# scripts/unpack.py refuses what leads out of the folder, links that do, devices, and bombs.
+PYTHONPATH="$root" "$python" -m scripts.unpack "$archive" "$work/unpacked" ||
+  fail "$source was not unpacked"
 mv "$work/unpacked" "$folder"
 echo "unpacked into $folder"

@@ -1,19 +1,23 @@
 # Sourced by scripts/download_pretrained_*.sh: brings a file, continues what was interrupted, checks.
 #
-#   fetch_weights URL CHECKSUM FOLDER      CHECKSUM: md5:HEX, sha256:HEX (or its first digits), none
+#   fetch_weights URL CHECKSUMS FOLDER     CHECKSUMS: one or several, between blanks, of md5:HEX,
+#                                          sha256:HEX (or its first digits), none
 #
+# Where the authors published no sha256, the one of what came is printed, to be given the next time.
 # Leaves the file's path in $file, and whether it was there before in $there ("yes" or "").
 set -euo pipefail
 
 matches() {
-  [[ "$2" == none ]] && return
-  local found
-  found="$("${2%%:*}sum" <"$1")"
-  [[ "$found" == "${2#*:}"* ]]
+  local found checksum
+  for checksum in $2; do
+    [[ "$checksum" == none ]] && continue
+    found="$("${checksum%%:*}sum" <"$1")"
+    [[ "$found" == "${checksum#*:}"* ]] || return 1
+  done
 }
 
 fetch() {
-  curl --fail --location --show-error --retry 3 --continue-at - --output "$file.part" "$1"
+  curl --proto '=https,file' --proto-redir '=https' --fail --location --show-error --retry 3 --continue-at - --output "$file.part" "$1"
 }
 
 fetch_or_restart() {
@@ -37,7 +41,8 @@ fetch_weights() {
   # Without a checksum nothing says that what was begun is whole.
   if ! { [[ "$checksum" != none && -f "$file.part" ]] && matches "$file.part" "$checksum"; } &&
     ! fetch_or_restart "$url"; then
-    echo "error: $url could not be fetched; run this again to continue, or put the file at $file" >&2
+    echo "error: $url could not be fetched (https only); run this again to continue, or put the" \
+      "file at $file" >&2
     exit 1
   fi
   if ! matches "$file.part" "$checksum"; then
@@ -51,5 +56,6 @@ fetch_weights() {
 # The whole of a script that brings one file: URL CHECKSUM FOLDER, then prints the path.
 bring_weights() {
   fetch_weights "$@"
+  echo "sha256 $(sha256sum <"$file" | cut -d ' ' -f 1)" >&2
   echo "$file${there:+ (already there)}"
 }

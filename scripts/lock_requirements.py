@@ -9,12 +9,14 @@ requirements.txt; a test holds the two to the same versions.
 """
 
 import json
-import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from utils.errors import UserError, run_command
 from utils.files import write_text
@@ -24,25 +26,17 @@ READABLE, LOCK = ROOT / "requirements.txt", ROOT / "requirements.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 C_LIBRARIES = (28, 34, 39)  # glibc 2.x; a wheel for an older one serves later ones too
 OLDER_NAMES = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
-REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", re.MULTILINE)
 HEAD = """\
 # Written by `python -m scripts.lock_requirements` from requirements.txt: do not edit. Linux x86_64,
 # Python 3.11 to 3.13. To install these very files: scripts/setup.sh --locked
 """
 
 
-def canonical(name: str) -> str:
-    """A package's name as indices compare it.
-
-    >>> canonical("Typing_Extensions")
-    'typing-extensions'
-    """
-    return re.sub("[-_.]+", "-", name).lower()
-
-
-def read_pins(text: str) -> dict[str, str]:
-    """The versions in a file of requirements: canonical name to version."""
-    return {canonical(name): version for name, version in REQUIREMENT.findall(text)}
+def read_pins(text: str) -> dict[str, Requirement]:
+    """What a file of requirements demands: canonical name to version and condition."""
+    lines = (line.partition(" #")[0].partition(" \\")[0].strip() for line in text.splitlines())
+    found = [Requirement(line) for line in lines if line and not line.startswith(("#", "--"))]
+    return {canonicalize_name(pin.name): pin for pin in found}
 
 
 def platforms(c_library: int) -> list[str]:
@@ -54,7 +48,7 @@ def platforms(c_library: int) -> list[str]:
     return [*names, "linux_x86_64"]
 
 
-def find_hashes(pins: Mapping[str, str]) -> dict[str, set[str]]:
+def find_hashes(pins: Mapping[str, Requirement]) -> dict[str, set[str]]:
     """The sha256 of all files that pip may choose: canonical name to hashes.
 
     Raises:
@@ -62,18 +56,23 @@ def find_hashes(pins: Mapping[str, str]) -> dict[str, set[str]]:
     """
     hashes = defaultdict(set)
     for python in PYTHONS:
+        environment = {"python_version": python, "python_full_version": f"{python}.0"}
+        wanted = [
+            f"{pin.name}{pin.specifier}"
+            for pin in pins.values()
+            if pin.marker is None or pin.marker.evaluate(environment)
+        ]
         for c_library in C_LIBRARIES:
-            flags = ["--only-binary", ":all:", "--python-version", python]
+            flags = ["--prefer-binary", "--python-version", python]
             for platform in platforms(c_library):
                 flags += ["--platform", platform]
-            for name, found in _ask(pins, flags):
+            for name, found in _ask(wanted, flags):
                 hashes[name].add(found)
     return dict(hashes)
 
 
-def _ask(pins: Mapping[str, str], flags: Iterable[str]) -> list[tuple[str, str]]:
+def _ask(wanted: Sequence[str], flags: Sequence[str]) -> list[tuple[str, str]]:
     """What pip would install: canonical names and sha256; nothing is installed."""
-    wanted = [f"{name}=={version}" for name, version in pins.items()]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
     command += ["--ignore-installed", "--report", "-", *flags, *wanted]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -81,19 +80,20 @@ def _ask(pins: Mapping[str, str], flags: Iterable[str]) -> list[tuple[str, str]]
         raise UserError(f"pip finds no files: {done.stderr.strip().splitlines()[-1]}")
     return [
         (
-            canonical(entry["metadata"]["name"]),
+            canonicalize_name(entry["metadata"]["name"]),
             entry["download_info"]["archive_info"]["hashes"]["sha256"],
         )
         for entry in json.loads(done.stdout)["install"]
     ]
 
 
-def format_lock(pins: Mapping[str, str], hashes: Mapping[str, Iterable[str]]) -> str:
+def format_lock(pins: Mapping[str, Requirement], hashes: Mapping[str, Iterable[str]]) -> str:
     """The lock file: each package on lines of its own, by name."""
     lines = []
-    for name, version in sorted(pins.items()):
+    for name, pin in sorted(pins.items()):
+        marker = f" ; {pin.marker}" if pin.marker else ""
         found = [f"    --hash=sha256:{digest}" for digest in sorted(hashes[name])]
-        lines.append(" \\\n".join([f"{name}=={version}", *found]))
+        lines.append(" \\\n".join([f"{name}{pin.specifier}{marker}", *found]))
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -85,5 +85,6 @@ def expecting(path: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except (OSError, LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        reason = f"{type(error).__name__}: {error!s:.100}"
+        words = isinstance(error, OSError | ValueError)
+        reason = f"{error!s:.200}" if words else f"{type(error).__name__}: {error!s:.100}"
         raise UserError(f"cannot read {path} ({reason}); {remedy}") from error

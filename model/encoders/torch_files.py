@@ -80,6 +80,9 @@ def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
         order = f"{folder}byteorder"
         if order in archive.namelist() and archive.read(order) != b"little":
             raise UserError("big-endian numbers; save the file again on a usual machine")
+        for entry in archive.infolist():  # torch.save packs nothing: what grows is made to do harm
+            if entry.file_size > entry.compress_size:
+                raise UserError(f"{entry.filename} is packed, which torch.save does not do")
         described = _Unpickler(io.BytesIO(archive.read(main))).load()
 
         def read(storage: Storage) -> np.ndarray:

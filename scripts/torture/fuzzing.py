@@ -138,6 +138,8 @@ def fuzz(
             for worker in busy:
                 for job, outcome in worker.outcomes(worker.connection in ready, bool(ready)):
                     counts[job.target].add(job.number, outcome)
+        for worker in workers:
+            worker.close()
     return counts
 
 
@@ -175,6 +177,11 @@ class Worker:
         except EOFError:
             self._process.join()
             return [self._ended(_why(self._process.exitcode))]
+
+    def close(self) -> None:
+        """Waits until the process has tidied up behind itself."""
+        self._process.join(PATIENCE)
+        self._process.kill()
 
     def _ended(self, why: str) -> tuple[Job, str]:
         self._process.kill()

@@ -1,8 +1,8 @@
 """Damaged input of every kind: a hundred thousand cases in the marked run, two thousand always."""
 
-import os
 import random
-import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +11,7 @@ from scripts.torture import fuzzing
 from scripts.torture.damage import odd_text
 from scripts.torture.fuzzing import TARGETS, Job, format_counts, fuzz, plan, replay, run_case
 from scripts.torture.words import check_nothing_invented, check_rejoins, check_tokens
+from tests.shared_data import REPOSITORY
 from utils.errors import UserError
 
 
@@ -44,12 +45,6 @@ def test_a_hundred_thousand_cases():
     assert all(count.refused for name, count in counts.items() if name not in always)
 
 
-# Found by the cases of other seeds and mended; each failed before.
-FOUND = [
-    ("tokenizer", 194),
-]
-
-
 def test_ten_thousand_strings_rejoin():
     rng = random.Random(0)
     for number in range(10_000):
@@ -58,19 +53,6 @@ def test_ten_thousand_strings_rejoin():
         check_tokens(tokens, letters)
         check_rejoins(tokens, letters)
         check_nothing_invented(text, tokens)
-
-
-def crash(rng, folder):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def spin(rng, folder):
-    while True:
-        pass
-
-
-def hoard(rng, folder):
-    return bool(bytearray(3 * 2**30))
 
 
 def chatter(rng, folder):
@@ -118,3 +100,18 @@ def test_cases_are_shared_out():
     jobs = plan(1000, tuple(TARGETS))
     assert abs(len(jobs) - 1000) < len(TARGETS) and len(set(jobs)) == len(jobs)
     assert {job.target for job in jobs} == set(TARGETS)
+
+
+@pytest.mark.slow
+def test_cases_that_end_their_process_are_told_and_the_others_go_on():
+    command = [sys.executable, "-m", "tests.fuzz.bad_cases"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split(" | ") for line in done.stdout.splitlines())
+    ended = "the process ended:"
+    assert said == {
+        "good": "read 3, refused 0, failed 0",
+        "killed": f"read 0, refused 0, failed 2 {ended} signal SIGKILL",
+        "spinning": f"read 0, refused 0, failed 1 {ended} more than 1 seconds of a processor",
+        "hoarding": "read 0, refused 0, failed 1 MemoryError",
+    }
