@@ -22,6 +22,7 @@ from data_loader.filters import (
 from data_loader.language import Dictionary
 from data_loader.prepare import Prepared, Recipe, prepare, read_images_list
 from data_loader.report import both_tasks, make_report
+from data_loader.root import building
 from data_loader.source_flags import counts_known_words
 from data_loader.sources import SOURCES, harrison
 from data_loader.splits import (
@@ -61,6 +62,14 @@ def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path,
     folder = options.out / view_name(options.task, options.view_split, options.context)
     if _is_there(folder, settings, options):
         return folder, False
+    with building(options.out, folder.name):
+        _build(options, settings, images, show_progress)
+    return folder, True
+
+
+def _build(
+    options: BuildOptions, settings: dict, images: tuple[str, ...], show_progress: bool
+) -> None:
     language = None if options.shipped or options.language == "none" else options.language
     about_language = Dictionary(language).description if language else None
     prepared = prepare(
@@ -80,7 +89,6 @@ def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path,
         "vocabulary": coverage(words, vocabulary),
     }
     _write(split, vocabulary, report, settings, options)
-    return folder, True
 
 
 def divide(prepared: Prepared, account: Account, options: BuildOptions) -> tuple[Split, str]:

@@ -36,6 +36,7 @@ from data_loader.features import (
 )
 from utils.errors import UserError
 from utils.files import fsync_folder, reserve, with_checksum, write_json
+from utils.locks import holder_of, write_holder
 
 SECONDS_BETWEEN_FLUSHES = 10.0
 NOT_MENTIONED = {"precision": "float32"}  # what a description means that does not say
@@ -223,23 +224,26 @@ def _lock_shard(path: Path, shard: int, shards: int) -> BinaryIO:
     for held in path.parent.glob(f"{path.stem}.shard-*-of-*.lock"):
         other, others = map(int, re.findall(r"\d+", held.name.removeprefix(path.stem))[:2])
         overlap = (other - shard) % math.gcd(others, shards) == 0
-        if overlap and _is_locked(held):
+        holder = _holder(held) if overlap else None
+        if holder:
             raise UserError(
-                f"another process is filling shard {other}/{others} of {path}, which shares rows "
-                f"with {shard}/{shards}; wait for it, or give each process its own --shard i/n"
+                f"{holder} is filling shard {other}/{others} of {path}, which shares rows with "
+                f"{shard}/{shards}; wait for it, or give each process its own --shard i/n"
             )
-    lock = open(path.with_name(f"{path.stem}.shard-{shard}-of-{shards}.lock"), "ab")  # noqa: SIM115
+    lock = open(path.with_name(f"{path.stem}.shard-{shard}-of-{shards}.lock"), "ab+")  # noqa: SIM115
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    write_holder(lock.fileno())
     return lock
 
 
-def _is_locked(path: Path) -> bool:
-    with open(path, "ab") as file:
+def _holder(path: Path) -> str | None:
+    """Who holds the lock of a shard; None for nobody."""
+    with open(path, "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
+            return holder_of(file.fileno())
+    return None
 
 
 def _create_or_grow(path: Path, description: dict, names: Sequence[str], made_with: dict) -> None:

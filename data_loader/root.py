@@ -11,6 +11,7 @@ import numpy as np
 from data_loader.features import read_image_names
 from utils.errors import UserError
 from utils.files import new_folder, remove, remove_temporaries, temporary_beside, write_text
+from utils.locks import holder_of, release_lock, take_named_lock, try_lock, write_holder
 
 IMAGES = "images.txt"
 LOCK = ".lock"
@@ -20,21 +21,46 @@ LOCK = ".lock"
 def locked_root(root: Path) -> Iterator[None]:
     """Makes the root if needed and holds its lock: one writer at a time, others wait.
 
-    The system gives the lock back when a process dies, so there is no stale lock to remove; what
-    killed writers left is removed here.
+    Writing takes seconds; who has to wait says for whom. The system gives the lock back when a
+    process dies, so there is no stale lock to remove; what killed writers left is removed here.
 
     Raises:
         UserError: the root cannot be made or written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        file = open(root / LOCK, "w")  # noqa: SIM115 - closed below, with the lock
+        lock = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise UserError(f"cannot write to the data root {root}: {error.strerror}") from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        if not try_lock(lock, root / LOCK):
+            print(f"waiting for {holder_of(lock)}, which writes to {root}", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            write_holder(lock)
         remove_temporaries(root)
         yield
+    finally:
+        release_lock(lock)
+
+
+@contextmanager
+def building(root: Path, view: str) -> Iterator[None]:
+    """Reserves the name of a view from the beginning of its build: no second process builds it.
+
+    Other views of the root may be built meanwhile.
+
+    Raises:
+        UserError: another process builds this view; or the root cannot be made or written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to the data root {root}: {error.strerror}") from error
+    lock = take_named_lock(root / f".{view}.lock", f"{root / view} is being built")
+    try:
+        yield
+    finally:
+        release_lock(lock)
 
 
 def append_images(root: Path, names: Sequence[str]) -> np.ndarray:

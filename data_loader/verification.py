@@ -185,7 +185,8 @@ def _check_rows(store: FeatureStore) -> str:
         named = ", ".join(map(str, damaged[:ROWS_NAMED]))
         more = f" and {len(damaged) - ROWS_NAMED} more" if len(damaged) > ROWS_NAMED else ""
         raise UserError(
-            f"{store.path} is damaged: image rows {named}{more} do not have their crc32; {RECHECK}"
+            f"{store.path} (or {rows_path(store.path)}) is damaged: image rows {named}{more} "
+            f"do not have their crc32; {RECHECK}"
         )
     counts = {"not done": NOT_DONE, "failed": FAILED}
     counts = {what: int((store.state == state).sum()) for what, state in counts.items()}

@@ -106,9 +106,11 @@ def verify_run(run: Path) -> Iterator[Finding]:
     if configuration.problem is None:
         yield from _verify_with_configuration(RunFolder.open(run))
     yield from checkpoint.verify(run)
+    for path in sorted(run.glob("changes-*.diff")):
+        yield examine(path, partial(_check_changes, path))
     for path in sorted(run.glob("predictions*.jsonl")):
         yield examine(path, lambda path=path: read_predictions(path) and None)
-    for path in sorted(run.glob("metrics*.json")):
+    for path in sorted([*run.glob("metrics*.json"), *run.glob("evaluation*.json")]):
         yield examine(path, partial(_read_json, path))
 
 
@@ -123,6 +125,15 @@ def _read_json(path: Path) -> None:
         raise UserError(
             f"{path} is damaged ({error}); the command that wrote it writes it again"
         ) from None
+
+
+def _check_changes(path: Path) -> None:
+    """Its name holds the beginning of its sha256."""
+    if not sha256(path).startswith(path.stem.removeprefix("changes-")):
+        raise UserError(
+            f"{path} is damaged: its sha256 is not the one in its name; scripts.rerun cannot "
+            "repeat the run without it"
+        )
 
 
 def _verify_with_configuration(run: RunFolder) -> Iterator[Finding]:

@@ -12,11 +12,8 @@ lock                 process and host that train here now
 """
 
 import contextlib
-import fcntl
 import json
 import os
-import socket
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +22,7 @@ from utils import checkpoint, files
 from utils.environment import environment
 from utils.errors import UserError
 from utils.json_text import parse_json
+from utils.locks import release_lock, take_lock
 
 CONFIGURATION, ENVIRONMENT = "configuration.json", "environment.json"
 _LOCK, _LOG = "lock", "log.jsonl"
@@ -71,7 +69,7 @@ class RunFolder:
         """
         path = Path(path)
         _make_folder(path)
-        lock = _take_lock(path / _LOCK)
+        lock = take_lock(path / _LOCK)
         try:
             configuration = json.loads(json.dumps(configuration, allow_nan=False))
             _tidy(path)
@@ -83,7 +81,7 @@ class RunFolder:
             files.write_json(path / CONFIGURATION, configuration)
             _add_environment(path / ENVIRONMENT)
         except BaseException:
-            _release(lock)
+            release_lock(lock)
             raise
         return cls(path, configuration, lock, resumed)
 
@@ -127,7 +125,7 @@ class RunFolder:
     def close(self) -> None:
         """Gives the lock back."""
         if self._lock is not None:
-            _release(self._lock)
+            release_lock(self._lock)
         self._lock = None
 
     def _lines(self) -> list[tuple[bytes, dict[str, Any]]]:
@@ -176,11 +174,11 @@ def locked_folder(path: str | os.PathLike, flag: str) -> Iterator[None]:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot use {flag} {path} as a folder: {error.strerror}") from error
-    lock = _take_lock(path / _LOCK, flag)
+    lock = take_lock(path / _LOCK, flag)
     try:
         yield
     finally:
-        _release(lock)
+        release_lock(lock)
 
 
 def _make_folder(path: Path) -> None:
@@ -194,37 +192,6 @@ def _make_folder(path: Path) -> None:
             f"{path} is not empty and is no run folder (it has {', '.join(sorted(names)[:3])}):"
             " give --run_dir a new name"
         )
-
-
-def _take_lock(path: Path, flag: str = "--run_dir") -> int:
-    """Locks the file until this process ends, however it ends, and writes who holds it."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise UserError(f"cannot write in {path.parent}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(lock, 1000, 0).decode(errors="replace").strip() or "another process"
-        os.close(lock)
-        raise UserError(
-            f"{path.parent} is in use by {holder}: stop it first, or give {flag} another name"
-        ) from error
-    except OSError as error:
-        # Some network file systems have no locks; refusing to train there would help nobody.
-        print(
-            f"warning: cannot lock {path} ({error.strerror}); do not train twice in this folder",
-            file=sys.stderr,
-        )
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-    return lock
-
-
-def _release(lock: int) -> None:
-    # The file stays: removing it would let two processes lock two files of the same name.
-    os.truncate(lock, 0)
-    os.close(lock)
 
 
 def _tidy(path: Path) -> None:

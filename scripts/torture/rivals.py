@@ -1,0 +1,73 @@
+"""Two processes where there may be one: the second is refused, and told who the first is."""
+
+import os
+import shutil
+import socket
+import time
+from functools import partial
+from pathlib import Path
+
+from scripts.torture.outcome import Outcome, TortureError, attempt
+from scripts.torture.programs import (
+    BUILD,
+    EXTRACT,
+    TRAIN,
+    Program,
+    Workshop,
+    expect_one_line,
+    finish,
+    run,
+    start,
+)
+
+PATIENCE = 120.0  # seconds until the first process has its lock
+
+
+def set_rivals(workshop: Workshop) -> list[Outcome]:
+    """A second process in a run folder, in the rows of an extraction, and on a view."""
+    return [
+        attempt("rivals", "two trainings in one run folder", partial(rival_trainings, workshop)),
+        attempt("rivals", "two extractions of one shard", partial(rival_extractions, workshop)),
+        attempt("rivals", "two builds of one view", partial(rival_builds, workshop)),
+    ]
+
+
+def rival_trainings(workshop: Workshop) -> None:
+    """The run folder belongs to the first."""
+    place = workshop.place("rival-runs")
+    (place / "data").symlink_to(workshop.root)
+    _refuse_second(TRAIN, place, "run/lock", "--epochs", "100000")
+
+
+def rival_extractions(workshop: Workshop) -> None:
+    """The rows of a shard belong to the first; the first is stopped, so that it cannot end."""
+    place = workshop.place("rival-extractions")
+    shutil.copytree(workshop.root, place / "data")
+    _refuse_second(EXTRACT, place, "data/features/patches-cells8.shard-0-of-1.lock")
+
+
+def rival_builds(workshop: Workshop) -> None:
+    """A view belongs to the first from the beginning, not when all the work is done."""
+    place = workshop.place("rival-builds")
+    _refuse_second(BUILD, place, "data/.caption-users-others.lock")
+
+
+def _refuse_second(program: Program, place: Path, lock: str, *more: str) -> None:
+    first = start(program.module, [*program.arguments, *more], place)
+    try:
+        _wait_for_holder(place / lock, first.pid)
+        os.killpg(first.pid, 19)  # SIGSTOP: it neither ends nor lets go
+        second = run(program, place, *more)
+        expect_one_line(second, f"process {first.pid} on {socket.gethostname()}")
+    finally:
+        os.killpg(first.pid, 9)
+        finish(first)
+
+
+def _wait_for_holder(lock: Path, process: int) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if lock.is_file() and f"process {process} " in lock.read_text():
+            return
+        time.sleep(0.005)
+    raise TortureError(f"{lock} does not say who holds it")
