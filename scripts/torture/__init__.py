@@ -1,0 +1,1 @@
+"""Faults that must be survived, really made: `python -m scripts.torture`."""
