@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from model.configs import (
     AlexNetConfig,
@@ -36,36 +36,6 @@ Task = Literal["caption", "hashtag"]
 Split = Literal["users", "posts", "shipped"]
 UserContext = Literal["others", "previous", "all", "none"]
 Precision = Literal["float32", "bfloat16", "float64"]
-# Spelled out, so that --help lists them; a test holds them to `PRESETS`.
-Preset = Literal[
-    "csmn-p5",
-    "csmn-r5c",
-    "csmn-nocnn-p5",
-    "csmn-nouc-p5",
-    "csmn-nowo-p5",
-    "csmn-w20-p5",
-    "csmn-w80-p5",
-    "csmn-w100-p5",
-    "csmn-separate-p5",
-    "csmn-noim",
-    "seq2seq",
-    "show-tell",
-    "attend-tell",
-    "1nn-im",
-    "1nn-usr",
-    "1nn-usrim",
-    "diya-resnet",
-    "diya-resnext",
-    "diya-look-back",
-    "diya-resnext-look-back",
-    "soft-attention",
-    "show-tell-cnn",
-    "alexnet",
-    "char-rnn",
-    "char-rnn-slides",
-    "saliency-image",
-    "saliency-video",
-]
 
 
 @dataclass(frozen=True)
@@ -143,6 +113,85 @@ class TrainConfig:
     """Their pictures' folder; by default the one that the features were extracted from."""
 
 
+class Parts(NamedTuple):
+    """What a preset sets."""
+
+    model: ModelConfig
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+
+
+# The related systems' data sets come with a split and without users; their rates do not fall.
+_SHIPPED = DataConfig(split="shipped", context="none")
+_KOREAN = TrainConfig(
+    batch_size=32, epochs=40, learning_rate=5e-4, learning_rate_decay=1.0, select_by="score"
+)
+_SALIENCY = TrainConfig(batch_size=100, epochs=10, learning_rate=5e-4, learning_rate_decay=1.0)
+_HASHTAGS = dataclasses.replace(_KOREAN, batch_size=64, learning_rate=1e-3)
+
+
+def _korean(extractor: str, look_back: bool = False) -> Parts:
+    data = dataclasses.replace(_SHIPPED, extractor=extractor)
+    return Parts(data=data, model=ShowAttendConfig(look_back=look_back), train=_KOREAN)
+
+
+def _hashtags(extractor: str, model: ModelConfig, **changes) -> Parts:
+    data = dataclasses.replace(_SHIPPED, task="hashtag", extractor=extractor)
+    return Parts(data=data, model=model, train=dataclasses.replace(_HASHTAGS, **changes))
+
+
+def _saliency(media: Literal["image", "video"], extractor: str, shares: int, keep: int) -> Parts:
+    data = dataclasses.replace(_SHIPPED, extractor=extractor)
+    train = dataclasses.replace(_SALIENCY, snapshots_per_epoch=shares, keep_snapshots=keep)
+    return Parts(data=data, model=SaliencyConfig(media=media), train=train)
+
+
+def _stories(model: CharRNNConfig = CharRNNConfig(), **changes) -> Parts:  # noqa: B008
+    train = TrainConfig(**{"epochs": 50, "learning_rate_decay": 1.0, **changes})
+    return Parts(data=DataConfig(data_dir=Path("data/stories")), model=model, train=train)
+
+
+_METHODS = {
+    "csmn-p5": Parts(model=CSMNConfig()),
+    "csmn-r5c": Parts(model=CSMNConfig(image_memory="res5c")),
+    "csmn-nocnn-p5": Parts(model=CSMNConfig(memory_cnn=False)),
+    "csmn-nouc-p5": Parts(model=CSMNConfig(user_context=False)),
+    "csmn-nowo-p5": Parts(model=CSMNConfig(word_memory=False)),
+    "csmn-w20-p5": Parts(model=CSMNConfig(user_words=20)),
+    "csmn-w80-p5": Parts(model=CSMNConfig(user_words=80)),
+    "csmn-w100-p5": Parts(model=CSMNConfig(user_words=100)),
+    "csmn-separate-p5": Parts(model=CSMNConfig(word_query=False)),
+    "csmn-noim": Parts(model=CSMNConfig(image_memory="none")),
+    "seq2seq": Parts(model=Seq2SeqConfig()),
+    "show-tell": Parts(model=ShowTellConfig()),
+    "attend-tell": Parts(model=AttendTellConfig()),
+    "1nn-im": Parts(model=NearestConfig(nearest="image")),
+    "1nn-usr": Parts(model=NearestConfig(nearest="user")),
+    "1nn-usrim": Parts(model=NearestConfig(nearest="user_image")),
+    "diya-resnet": _korean("resnet101"),
+    "diya-resnext": _korean("resnext101_32x8d"),
+    "diya-look-back": _korean("resnet101", look_back=True),
+    "diya-resnext-look-back": _korean("resnext101_32x8d", look_back=True),
+    "soft-attention": _hashtags("inception_v3", SoftAttentionConfig()),
+    "show-tell-cnn": _hashtags("resnet152", ShowTellCNNConfig(), batch_size=128),
+    "alexnet": _hashtags(
+        "pixels", AlexNetConfig(), batch_size=1024, optimizer="sgd", learning_rate=0.1
+    ),
+    "char-rnn": _stories(batch_size=32, learning_rate=3e-3, clip_norm=1.0),  # see docs/stories.md
+    # The slides' optimizer, rate and epochs; batches and windows per epoch of the authors' code.
+    "char-rnn-slides": _stories(
+        CharRNNConfig(epoch_windows=50 * 128),
+        batch_size=128,
+        epochs=100,
+        optimizer="rmsprop",
+        learning_rate=0.01,
+    ),
+    "saliency-image": _saliency("image", "inception_v3-crop", shares=5, keep=40),
+    "saliency-video": _saliency("video", "inception_v3-video", shares=10, keep=30),
+}
+Preset = Literal[*_METHODS]
+
+
 @dataclass(frozen=True)
 class Config:
     """Trains a captioner; resumes where the run folder stands."""
@@ -205,75 +254,7 @@ class EvalConfig:
     """Evaluate only this many posts, evenly spread."""
 
 
-# The related systems' data sets come with a split and without users; their rates do not fall.
-_SHIPPED = DataConfig(split="shipped", context="none")
-_KOREAN = TrainConfig(
-    batch_size=32, epochs=40, learning_rate=5e-4, learning_rate_decay=1.0, select_by="score"
-)
-_SALIENCY = TrainConfig(batch_size=100, epochs=10, learning_rate=5e-4, learning_rate_decay=1.0)
-_HASHTAGS = dataclasses.replace(_KOREAN, batch_size=64, learning_rate=1e-3)
-
-
-def _korean(extractor: str, look_back: bool = False) -> Config:
-    data = dataclasses.replace(_SHIPPED, extractor=extractor)
-    return Config(data=data, model=ShowAttendConfig(look_back=look_back), train=_KOREAN)
-
-
-def _hashtags(extractor: str, model: ModelConfig, **changes) -> Config:
-    data = dataclasses.replace(_SHIPPED, task="hashtag", extractor=extractor)
-    return Config(data=data, model=model, train=dataclasses.replace(_HASHTAGS, **changes))
-
-
-def _saliency(media: Literal["image", "video"], extractor: str, shares: int, keep: int) -> Config:
-    data = dataclasses.replace(_SHIPPED, extractor=extractor)
-    train = dataclasses.replace(_SALIENCY, snapshots_per_epoch=shares, keep_snapshots=keep)
-    return Config(data=data, model=SaliencyConfig(media=media), train=train)
-
-
-def _stories(model: CharRNNConfig = CharRNNConfig(), **changes) -> Config:  # noqa: B008
-    train = TrainConfig(**{"epochs": 50, "learning_rate_decay": 1.0, **changes})
-    return Config(data=DataConfig(data_dir=Path("data/stories")), model=model, train=train)
-
-
-_METHODS = {
-    "csmn-p5": Config(model=CSMNConfig()),
-    "csmn-r5c": Config(model=CSMNConfig(image_memory="res5c")),
-    "csmn-nocnn-p5": Config(model=CSMNConfig(memory_cnn=False)),
-    "csmn-nouc-p5": Config(model=CSMNConfig(user_context=False)),
-    "csmn-nowo-p5": Config(model=CSMNConfig(word_memory=False)),
-    "csmn-w20-p5": Config(model=CSMNConfig(user_words=20)),
-    "csmn-w80-p5": Config(model=CSMNConfig(user_words=80)),
-    "csmn-w100-p5": Config(model=CSMNConfig(user_words=100)),
-    "csmn-separate-p5": Config(model=CSMNConfig(word_query=False)),
-    "csmn-noim": Config(model=CSMNConfig(image_memory="none")),
-    "seq2seq": Config(model=Seq2SeqConfig()),
-    "show-tell": Config(model=ShowTellConfig()),
-    "attend-tell": Config(model=AttendTellConfig()),
-    "1nn-im": Config(model=NearestConfig(nearest="image")),
-    "1nn-usr": Config(model=NearestConfig(nearest="user")),
-    "1nn-usrim": Config(model=NearestConfig(nearest="user_image")),
-    "diya-resnet": _korean("resnet101"),
-    "diya-resnext": _korean("resnext101_32x8d"),
-    "diya-look-back": _korean("resnet101", look_back=True),
-    "diya-resnext-look-back": _korean("resnext101_32x8d", look_back=True),
-    "soft-attention": _hashtags("inception_v3", SoftAttentionConfig()),
-    "show-tell-cnn": _hashtags("resnet152", ShowTellCNNConfig(), batch_size=128),
-    "alexnet": _hashtags(
-        "pixels", AlexNetConfig(), batch_size=1024, optimizer="sgd", learning_rate=0.1
-    ),
-    "char-rnn": _stories(batch_size=32, learning_rate=3e-3, clip_norm=1.0),  # see docs/stories.md
-    # The slides' optimizer, rate and epochs; batches and windows per epoch of the authors' code.
-    "char-rnn-slides": _stories(
-        CharRNNConfig(epoch_windows=50 * 128),
-        batch_size=128,
-        epochs=100,
-        optimizer="rmsprop",
-        learning_rate=0.01,
-    ),
-    "saliency-image": _saliency("image", "inception_v3-crop", shares=5, keep=40),
-    "saliency-video": _saliency("video", "inception_v3-video", shares=10, keep=30),
-}
-PRESETS = {name: dataclasses.replace(found, preset=name) for name, found in _METHODS.items()}
+PRESETS = {name: Config(preset=name, **parts._asdict()) for name, parts in _METHODS.items()}
 
 
 def find_preset(name: str) -> Config:

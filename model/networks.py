@@ -1,6 +1,7 @@
 """The networks whose features pictures can have: their layers, how they see, who brings them.
 
 A table without TensorFlow, for command lines; `model.encoders` builds the networks.
+`docs/add_encoder.md` adds one.
 """
 
 import hashlib
@@ -22,19 +23,6 @@ from model.preprocessing import (
 )
 from utils.errors import UserError
 
-Extractor = Literal[
-    "resnet101",
-    "resnet152",
-    "resnet101-slim",
-    "resnext101_32x8d",
-    "inception_v3",
-    "inception_v3-crop",
-    "inception_v3-crop-aspect",
-    "inception_v3-video",
-    "inception_v3-video-aspect",
-    "pixels",
-    "patches",
-]
 ASPECT_SUFFIX = "-aspect"  # the whole picture, undistorted
 FRAMES = 26  # of a clip, as caption-guided saliency trains on
 RANDOM = "random"  # instead of a weight file
@@ -64,12 +52,14 @@ class Network:
     """A network, or the pixels themselves.
 
     Attributes:
+        family: the module of `model.encoders` that builds it.
         preprocessing: from a picture to its input.
         layers: by name, the usual one first; all but `res4` are made of the network's last maps.
         title: whose weights a file has to hold; empty where there are none to learn.
         download: the script that brings the file.
     """
 
+    family: str
     preprocessing: Preprocessing
     layers: Mapping[str, Layer]
     title: str = ""
@@ -93,6 +83,7 @@ def _inception(preprocessing: Preprocessing, *layers: str) -> Network:
         "pool3": Layer(1, 2048, "mixed10"),
     }
     return Network(
+        "keras_networks",
         preprocessing,
         {name: known[name] for name in layers},
         "Keras's Inception-v3 without its top",
@@ -102,12 +93,14 @@ def _inception(preprocessing: Preprocessing, *layers: str) -> Network:
 
 NETWORKS: dict[str, Network] = {
     "resnet101": Network(
+        "keras_networks",
         RESNET,
         _resnet("conv4_block23_out"),
         "Keras's ResNet-101 without its top",
         "scripts/download_pretrained_resnet_101.sh",
     ),
     "resnet152": Network(
+        "keras_networks",
         RESNET,
         _resnet("conv4_block36_out"),
         "Keras's ResNet-152 without its top",
@@ -116,12 +109,14 @@ NETWORKS: dict[str, Network] = {
     # Its strides are at the end of a block: the 23rd unit of conv4_x halves the maps to 7 x 7, so
     # the last ones of 14 x 14 are those before it.
     "resnet101-slim": Network(
+        "slim_resnet",
         SLIM,
         _resnet("conv4_block22_out"),
         "TF-slim's resnet_v1_101",
         "scripts/download_pretrained_resnet_101_slim.sh",
     ),
     "resnext101_32x8d": Network(
+        "resnext",
         TORCH,
         _resnet("conv4_block23_out"),
         "PyTorch's ResNeXt-101 32x8d",
@@ -133,13 +128,17 @@ NETWORKS: dict[str, Network] = {
     # A single frame's cells are of the same space as the mean that stands for it in training.
     "inception_v3-video": _inception(INCEPTION_VIDEO, "frames26", "mixed10", "pool3"),
     "inception_v3-video-aspect": _inception(INCEPTION_WHOLE, "frames26", "mixed10", "pool3"),
-    "pixels": Network(PIXELS, {"rgb227": Layer(227 * 227, 3, "rgb227")}),
+    "pixels": Network("pixels", PIXELS, {"rgb227": Layer(227 * 227, 3, "rgb227")}),
     # Cells that see nothing but themselves, where it must be known which one holds what.
     "patches": Network(
+        "patches",
         PATCHES,
         {"cells8": Layer(64, 192, "cells8"), "frames26": Layer(FRAMES, 192, "cells8", FRAMES)},
     ),
 }
+
+
+Extractor = Literal[*NETWORKS]
 
 
 def find_network(extractor: str) -> Network:

@@ -39,7 +39,7 @@ def test_csmn_shows_texts_pictures_and_attention(world, pictures, tmp_path, caps
     steps, text = shown(tmp_path / "run")
     assert steps == {"samples": [STEPS], **{f"samples/{n}": [STEPS] for n in (1, 2, 3)}}
     assert text.startswith("| post | truth | prediction |") and len(text.splitlines()) == 5
-    assert "warning" not in capsys.readouterr().out
+    assert "no more samples" not in capsys.readouterr().out
 
 
 def test_samples_change_nothing_that_is_learnt(world, pictures, tmp_path, bigram):

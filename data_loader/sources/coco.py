@@ -15,6 +15,8 @@ from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_ima
 from utils.errors import UserError
 from utils.json_text import Doubled, read_json_file
 
+USERS = False
+ONLY_TASK = "caption"
 KARPATHY = "dataset_coco.json"
 SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 SUBSETS = ("test", "val", "train")

@@ -21,6 +21,8 @@ from data_loader.sources.record_lists import (
 )
 from utils.errors import UserError
 
+USERS = False
+
 
 def files(path: Path, task: str) -> list[Path]:
     """The files of the splits, test first; `UserError` names one that is missing."""

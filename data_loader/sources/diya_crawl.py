@@ -20,6 +20,7 @@ from data_loader.posts import BadRecord, Problems, RawPost, clean_text, identifi
 from data_loader.sources.record_lists import Chunk, ListFile, parse_lists, read_lists
 from utils.errors import UserError
 
+USERS = False
 ADVERTS = ("광고", "문의", "연락", "상담")  # advert, inquiry, contact, consultation
 HANGUL_TAG = re.compile("#([ㄱ-ㅣ가-힣]+)")
 CLEANED = "preprocess.json"  # what the script wrote, without descriptions

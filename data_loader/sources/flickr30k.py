@@ -13,6 +13,8 @@ from data_loader.posts import Problems, RawPost
 from data_loader.sources.caption_sets import Chunk, Image, cut_images, numbered_lines, parse_images
 from utils.errors import UserError
 
+USERS = False
+ONLY_TASK = "caption"
 TOKENS = "results_20130124.token"
 LISTS = {"test": "imgs_test.txt", "val": "imgs_val.txt", "train": "imgs_train.txt"}
 MOST_DIGITS = 9  # of a caption's number

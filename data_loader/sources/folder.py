@@ -18,6 +18,8 @@ from data_loader.splits import plan_sizes, split_by_posts
 from utils.errors import UserError
 from utils.json_text import parse_json
 
+USERS = False
+ONLY_TASK = "caption"
 TABLE, LINES = "captions.tsv", "captions.jsonl"
 
 

@@ -13,6 +13,8 @@ from data_loader.posts import BadRecord, Problems, RawPost, clean_text, image_na
 from utils.errors import UserError
 from utils.lines import TOO_LONG, bounded_lines
 
+USERS = False
+ONLY_TASK = "hashtag"
 LISTS = ("data_list.txt", "tag_list.txt")
 CORRUPT = ("sun/image_9.jpg", "family/image_2411.jpg")  # files that no decoder reads
 CHUNK_LINES = 2000

@@ -21,6 +21,7 @@ from data_loader.sources.record_lists import (
 )
 from utils.errors import UserError
 
+USERS = False
 FORM = "{train,valid,test}/COARSE/CLASS/CLASS.json"
 
 

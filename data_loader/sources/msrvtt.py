@@ -15,6 +15,8 @@ from data_loader.sources.caption_sets import Chunk, Image, cut_images, parse_ima
 from utils.errors import UserError
 from utils.json_text import Doubled, read_json_file
 
+USERS = False
+ONLY_TASK = "caption"
 # Test comes first: of a video that is listed twice, the first is kept.
 FOLDERS = {
     "test_videodatainfo.json": "TestVideo",

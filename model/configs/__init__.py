@@ -2,7 +2,10 @@
 
 `configuration.py` makes flags of the fields of the chosen preset's class, so that every method has
 its own flags and no others; `model/build.py` makes constructor arguments of them.
+`docs/add_captioner.md` adds one.
 """
+
+from typing import Union
 
 from model.configs.attend_to_you import (
     AttendTellConfig,
@@ -23,6 +26,7 @@ from model.configs.saliency import SaliencyConfig
 
 __all__ = [
     "IMAGE_SLOTS",
+    "METHODS",
     "AlexNetConfig",
     "AttendTellConfig",
     "CSMNConfig",
@@ -38,16 +42,17 @@ __all__ = [
     "SoftAttentionConfig",
 ]
 
-ModelConfig = (
-    CSMNConfig
-    | Seq2SeqConfig
-    | ShowTellConfig
-    | AttendTellConfig
-    | NearestConfig
-    | ShowAttendConfig
-    | SoftAttentionConfig
-    | ShowTellCNNConfig
-    | AlexNetConfig
-    | CharRNNConfig
-    | SaliencyConfig
+METHODS = (
+    CSMNConfig,
+    Seq2SeqConfig,
+    ShowTellConfig,
+    AttendTellConfig,
+    NearestConfig,
+    ShowAttendConfig,
+    SoftAttentionConfig,
+    ShowTellCNNConfig,
+    AlexNetConfig,
+    CharRNNConfig,
+    SaliencyConfig,
 )
+ModelConfig = Union[METHODS]  # noqa: UP007  (no chain of bars takes a tuple)

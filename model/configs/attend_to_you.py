@@ -1,9 +1,16 @@
 """The methods of Attend to You: CSMN with its ablations, and the baselines of section 5.2."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from model.configs.method import ImageLayer, Method, check_share, check_sizes, check_weight
+from model.configs.method import (
+    IMAGE_SLOTS,
+    ImageLayer,
+    Method,
+    check_share,
+    check_sizes,
+    check_weight,
+)
 from utils.checks import check_range
 from utils.errors import UserError
 
@@ -36,6 +43,7 @@ class CSMNConfig(Method):
     """Width of memory slots."""
     channels: int = 300
     """Filters per window of the memory CNN."""
+    captioner = "csmn.CSMN"
     attends = True
 
     @property
@@ -52,6 +60,16 @@ class CSMNConfig(Method):
     def remembers_words(self) -> bool:
         """Whether there is a word memory: tags that are predicted apart have written nothing."""
         return self.word_memory and self.word_query
+
+    def arguments(self, image_dim: int) -> dict[str, Any]:
+        """See `Method.arguments`."""
+        fields = super().arguments(image_dim)
+        slots = IMAGE_SLOTS[fields.pop("image_memory")]
+        fields |= {"image_dim": image_dim, "image_slots": slots}
+        return fields | {
+            "user_slots": fields.pop("user_words"),
+            "word_memory": self.remembers_words,
+        }
 
     def check(self) -> None:
         """See `Method.check`."""
@@ -84,12 +102,18 @@ class Seq2SeqConfig(Method):
     """Width of word embeddings."""
     word_slots: int = 16
     """Longest caption, with the symbol that begins it."""
+    captioner = "seq2seq.Seq2Seq"
     attends = True
 
     @property
     def context_words(self) -> int:
         """U."""
         return self.user_words
+
+    def arguments(self, image_dim: int) -> dict[str, Any]:
+        """See `Method.arguments`."""
+        fields = super().arguments(image_dim)
+        return fields | {"user_slots": fields.pop("user_words")}
 
     def check(self) -> None:
         """See `Method.check`."""
@@ -108,6 +132,7 @@ class ShowTellConfig(Method):
     """Share of the LSTM's inputs and outputs that is left out in training."""
     word_slots: int = 16
     """Longest caption, with the symbol that begins it."""
+    captioner = "show_tell.ShowTell"
     image_layer = "pool5"
     embedding = "W_e"
 
@@ -131,6 +156,7 @@ class AttendTellConfig(Method):
     """Weight of the doubly stochastic penalty: every cell is to be looked at once in all."""
     word_slots: int = 16
     """Longest caption, with the symbol that begins it."""
+    captioner = "attend_tell.AttendTell"
     image_layer = "res5c"
     embedding = "W_e"
     attends = True

@@ -1,11 +1,13 @@
 """The methods of the hashtag-to-story system: three hashtag predictors and a character model."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from model.configs.method import Method, check_share, check_sizes, check_weight
 from utils.checks import check_positive, check_range
 from utils.errors import UserError
+
+PIXEL = 3  # numbers: red, green, blue
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class SoftAttentionConfig(Method):
     """Weight of the doubly stochastic penalty; 0 in the authors' code."""
     word_slots: int = 12
     """Most tags, with the symbol that begins them."""
+    captioner = "soft_attention.SoftAttention"
     image_layer = "mixed10"
     embedding = "W_e"
     attends = True
@@ -48,6 +51,7 @@ class ShowTellCNNConfig(Method):
     """Width of tag embeddings, and of the image as a word."""
     word_slots: int = 20
     """Most tags, with the symbol that begins them."""
+    captioner = "show_tell_cnn.ShowTellCNN"
     image_layer = "pool5"
     embedding = "W_e"
 
@@ -70,8 +74,21 @@ class AlexNetConfig(Method):
     """Factor on the filters and units of all layers, for small data."""
     word_slots: int = 12
     """Most tags of a post that are learnt, and one more."""
+    captioner = "alexnet.AlexNet"
     image_layer = "rgb227"
     word_query = False
+
+    def arguments(self, image_dim: int) -> dict[str, Any]:
+        """See `Method.arguments`."""
+        fields = super().arguments(image_dim)
+        for name in ("tags_per_post", "image_dim", "image_slots"):  # of decoding, and its own
+            del fields[name]
+        if image_dim != PIXEL:
+            raise UserError(
+                f"the {self.image_layer} features have {image_dim} numbers per pixel; expected "
+                f"{PIXEL}: make them by scripts.extract_features --extractor pixels"
+            )
+        return fields
 
     def check(self) -> None:
         """See `Method.check`."""
@@ -98,12 +115,19 @@ class CharRNNConfig(Method):
     at other places."""
     dropout: float = 0.0
     """Share of each layer's output that is left out in training."""
+    captioner = "char_rnn.CharRNN"
     reads = "text"
 
     @property
     def word_slots(self) -> int:
         """Characters of a window: all of them are predicted."""
         return self.window
+
+    def arguments(self, image_dim: int) -> dict[str, Any]:
+        """See `Method.arguments`."""
+        fields = super().arguments(image_dim)
+        del fields["window"], fields["epoch_windows"]  # the first is `word_slots`
+        return fields
 
     def check(self) -> None:
         """See `Method.check`."""

@@ -28,6 +28,7 @@ class ShowAttendConfig(Method):
     """Share of the last hidden layer that is left out in training."""
     word_slots: int = 31
     """Longest caption, with the symbol that begins it."""
+    captioner = "show_attend.ShowAttend"
     image_layer = "res4"
     embedding = "W_e"
     attends = True

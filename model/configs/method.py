@@ -1,7 +1,8 @@
 """What every method's settings have in common."""
 
+import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from utils.checks import check_range
 from utils.errors import UserError
@@ -25,6 +26,8 @@ class Method:
     """What the rest of the project asks of every method's settings.
 
     Attributes:
+        captioner: the model's class, such as `show_tell.ShowTell` in the package `model`; empty for
+            a method that has none.
         image_layer: features that a post must have, or none.
         word_slots: L, the longest caption with the symbol that begins it.
         context_words: U, the words that a post's user brings.
@@ -40,6 +43,7 @@ class Method:
         tags_per_post: then, how many tags are predicted; None for the training posts' mean.
     """
 
+    captioner: str = ""
     image_layer: str = "none"
     word_slots: int = 16
     context_words: int = 0
@@ -51,6 +55,26 @@ class Method:
     word_query: bool = True
     attends: bool = False
     tags_per_post: int | None = None
+
+    def arguments(self, image_dim: int) -> dict[str, Any]:
+        """What the model's constructor is given, besides what all of them are.
+
+        They are the fields under their own names, `image_dim` for a method that sees, and
+        `image_slots` where a picture has several.
+
+        Args:
+            image_dim: width of a feature row.
+
+        Raises:
+            UserError: image features that this model cannot read.
+        """
+        fields, slots = dataclasses.asdict(self), IMAGE_SLOTS[self.image_layer]
+        fields.pop("word_slots", None)  # common to all
+        if slots:
+            fields["image_dim"] = image_dim
+        if slots > 1:
+            fields["image_slots"] = slots
+        return fields
 
     def check(self) -> None:
         """Refuses values that cannot work.

@@ -1,7 +1,7 @@
 """The encoder-decoder of caption-guided saliency."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from model.configs.method import Method, check_share, check_sizes
 from utils.errors import UserError
@@ -23,6 +23,7 @@ class SaliencyConfig(Method):
     """Share of the LSTM's inputs and outputs that is left out in training."""
     word_slots: int = 25
     """Longest caption, with the symbol that ends it."""
+    captioner = "encoder_decoder.EncoderDecoder"
     embedding = "W_e"
     word_bias = "b_o"
 
@@ -30,6 +31,12 @@ class SaliencyConfig(Method):
     def image_layer(self) -> str:
         """The descriptors."""
         return "frames26" if self.media == "video" else self.cells
+
+    def arguments(self, image_dim: int) -> dict[str, Any]:
+        """See `Method.arguments`."""
+        fields = super().arguments(image_dim)
+        del fields["cells"]  # chooses the features
+        return fields | {"snake": fields.pop("media") == "image"}
 
     def check(self) -> None:
         """See `Method.check`."""

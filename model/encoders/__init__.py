@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -13,14 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model.encoders import (
-    keras_networks,
-    patches,
-    pixels,
-    random_weights,
-    resnext,
-    slim_resnet,
-)
+from model.encoders import random_weights
 from model.narrowing import narrow
 from model.networks import (
     FLIPPED_SUFFIX,
@@ -38,21 +32,15 @@ from utils.files import sha256
 Precision = Literal["float32", "bfloat16"]
 
 CALIBRATION_IMAGES = 48
-# Each has `build(extractor)`, a Keras model that ends with the network's last maps, and
-# `load(network, path)`, where there is something to load.
-FAMILIES: dict[str, ModuleType] = {
-    "resnet101": keras_networks,
-    "resnet152": keras_networks,
-    "resnet101-slim": slim_resnet,
-    "resnext101_32x8d": resnext,
-    "inception_v3": keras_networks,
-    "inception_v3-crop": keras_networks,
-    "inception_v3-crop-aspect": keras_networks,
-    "inception_v3-video": keras_networks,
-    "inception_v3-video-aspect": keras_networks,
-    "pixels": pixels,
-    "patches": patches,
-}
+
+
+def family_of(extractor: str) -> ModuleType:
+    """The module that builds a network.
+
+    It has `build(extractor)`, which gives a Keras model that ends with the network's last maps, and
+    `load(network, path)`, where there is something to load.
+    """
+    return import_module(f"model.encoders.{find_network(extractor).family}")
 
 
 @dataclass(frozen=True)
@@ -300,7 +288,7 @@ def build_network(recipe: Recipe, folder: Path | None = None) -> keras.Model:
     Raises:
         UserError: the weight file is missing or of another network.
     """
-    family = FAMILIES[recipe.extractor]
+    family = family_of(recipe.extractor)
     network = family.build(recipe.extractor)
     if recipe.is_random:
         random_weights.fill(network)

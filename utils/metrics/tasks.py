@@ -1,6 +1,6 @@
 """Scores of prediction rows by what they are: captions or hashtags."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,14 @@ from utils.metrics.sentence_bleu import sentence_bleu
 
 # How posts were cut into words that coco-caption's English tokenizer would cut once more.
 ALREADY_WORDS = ("korean", "whitespace")
+
+
+# Metrics besides those of the papers, by task: (predictions [N], references [N][...]) as texts to
+# Scores. `docs/add_metric.md` adds one.
+OTHERS: dict[str, tuple[Callable[[list[str], list[list[str]]], Scores], ...]] = {
+    "caption": (),
+    "hashtag": (),
+}
 
 
 def fitting_tokenizer(words_by: str | None) -> Tokenizer:
@@ -43,9 +51,14 @@ def score_rows(
     if task == "hashtag":
         rankings = [row.get("ranking", row["prediction"]).split() for row in rows]
         truth = [" ".join(texts).split() for texts in references]
-        return hashtag_details([text.split() for text in predictions], truth, rankings)
-    scores = score_details(predictions, references, tokenizer, timeout)
-    return scores.joined(_by_sentence(predictions, references)) if tokenizer == "none" else scores
+        scores = hashtag_details([text.split() for text in predictions], truth, rankings)
+    else:
+        scores = score_details(predictions, references, tokenizer, timeout)
+        if tokenizer == "none":
+            scores = scores.joined(_by_sentence(predictions, references))
+    for details in OTHERS[task]:
+        scores = scores.joined(details(predictions, references))
+    return scores
 
 
 def count_row_scores(
