@@ -151,11 +151,11 @@ class ShownStories:
         subset: its name.
         count: how many are shown, at most.
 
-    Attributes: see `ShownPosts`.
+    Attributes:
+        batch, sampled: see `ShownPosts`.
     """
 
     sampled = True
-    missing: dict[str, str] = {}  # noqa: RUF012  (there are no pictures)
 
     def __init__(self, corpus: Corpus, subset: str, count: int):
         self._characters, text = corpus.vocabulary, corpus.subsets[subset]

@@ -5,7 +5,7 @@ environment.json     one entry per start: command, commit, package versions, har
 changes-*.diff       what differed from that commit
 log.jsonl            one JSON object per report; each has a `step`
 checkpoints/         see utils/checkpoint.py
-tensorboard/         the log's numbers once more, for TensorBoard
+tensorboard/         the log's numbers once more, for TensorBoard, and samples of each epoch
 predictions.jsonl  metrics.json   written by eval
 evaluation.json      likewise, its entry of environment.json
 lock                 process and host that train here now
