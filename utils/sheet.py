@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from utils.film import check_size
-from utils.labels import shorten, wrap, write
+from utils.labels import shorten, text_width, wrap, write
 from utils.overlay import Colours, paint
 
 INK, PALE = "#1f2430", "#687083"
@@ -18,6 +18,7 @@ LINE = 1.45  # of the size
 BAR, TICKS = 16, 40  # widths of the colour bar and of the numbers beside it
 SHAPE = 16 / 9  # of all panels together, about: a screen's
 LARGEST_SHEET = 1920  # pixels across, unless the words are few
+WIDEST_LABEL = 120  # pixels for a word above a narrow panel
 LEAST_TEXT = 320  # pixels for the title of a narrow sheet
 SMALLER = "give a smaller --panel"
 
@@ -61,8 +62,9 @@ class Sheet:
         self, rows: Sequence[Row], height: int, width: int, texts: Texts, colours: Colours | None
     ):
         self.height, self.width = height, width
-        self.columns = choose_columns(max(len(row.words) for row in rows), height, width)
-        across = self.columns * (width + GAP) - GAP
+        self._column = max(width, min(widest_label(rows), WIDEST_LABEL))
+        self.columns = choose_columns(max(len(row.words) for row in rows), height, self._column)
+        across = self.columns * (self._column + GAP) - GAP
         self._text = max(across + GAP + BAR + TICKS, LEAST_TEXT)
         title = wrap(texts.title, TITLE, self._text)
         notes = wrap(texts.note, SMALL, self._text)
@@ -93,12 +95,17 @@ class Sheet:
                 labels.append(((MARGIN, top + LABEL), row.title, self._text, PALE))
                 top += line_height(1, LABEL) + GAP // 2
             for number, word in enumerate(row.words):
-                x = MARGIN + number % self.columns * (self.width + GAP)
+                x = MARGIN + number % self.columns * (self._column + GAP)
                 y = top + number // self.columns * (self.height + line_height(1, LABEL) + GAP)
-                labels.append(((x, y + line_height(1, LABEL) / 2), word, self.width, INK))
+                labels.append(((x, y + line_height(1, LABEL) / 2), word, self._column, INK))
                 places.append((x, y + line_height(1, LABEL)))
             top = places[-1][1] + self.height + 2 * GAP
         return places, labels, top - 2 * GAP
+
+
+def widest_label(rows: Sequence[Row]) -> int:
+    """Pixels that the longest word takes above its panel."""
+    return math.ceil(max(text_width(word, LABEL) for row in rows for word in row.words))
 
 
 def check_film(words: Sequence[str], size: tuple[int, int], panel: int) -> None:
@@ -155,7 +162,7 @@ def draw_bar(image: Image.Image, place: tuple[int, int], height: int, colours: C
     x, y = place
     shades = np.linspace(1, 0, height)[:, np.newaxis]
     image.paste(Image.fromarray(np.repeat(paint(shades, colours), BAR, axis=1)), (x, y))
-    for share in (0, 0.5, 1):
+    for share in (0, 0.5, 1) if height >= 3 * SMALL else (0, 1):
         level = y + (1 - share) * (height - SMALL) + SMALL / 2
         write(image, (x + BAR + 5, level), f"{share:g}", SMALL, fill=PALE)
 

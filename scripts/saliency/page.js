@@ -3,6 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const base = document.getElementById("base");
 const canvas = document.getElementById("map");
+const unseen = document.getElementById("unseen");
 const buttons = [...document.querySelectorAll(".sentence button")];
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const table = bytes(data.colours);
@@ -11,8 +12,8 @@ const runs = data.runs.map((run) => ({
   maps: bytes(run.maps),
   rows: weights(canvas.height, run.window[1], run.window[3], run.grid[0]),
   columns: weights(canvas.width, run.window[0], run.window[2], run.grid[1]),
+  outside: outside(run.window),
 }));
-const UNSEEN = [31, 36, 48, 175];
 let pointed = null;
 let pressed = null;
 let drawn = "";
@@ -38,6 +39,14 @@ function weights(pixels, start, length, cells) {
   });
 }
 
+// All of the picture but the window.
+function outside([left, top, width, height]) {
+  const [x0, x1, y0, y1] = [left, left + width, top, top + height]
+    .map((share) => `${100 * Math.min(Math.max(share, 0), 1)}%`);
+  const hole = `${x0} ${y0}, ${x1} ${y0}, ${x1} ${y1}, ${x0} ${y1}, ${x0} ${y0}`;
+  return `polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, ${hole})`;
+}
+
 function frameNow() {
   if (!data.seconds) return 0;
   let low = 0;
@@ -61,13 +70,14 @@ function paint(button, frame) {
       row.taps.reduce((sum, [cell, share]) => sum + share * run.maps[from + cell * w + column], 0));
     run.columns.forEach((column, x) => {
       const at = 4 * (y * canvas.width + x);
-      if (!row.seen || !column.seen) return image.data.set(UNSEEN, at);
+      if (!row.seen || !column.seen) return;
       const value = column.taps.reduce((sum, [cell, share]) => sum + share * line[cell], 0);
       const shade = 3 * Math.min(255, Math.max(0, Math.round(value)));
       image.data.set([table[shade], table[shade + 1], table[shade + 2], data.alpha], at);
     });
   });
   context.putImageData(image, 0, 0);
+  unseen.style.clipPath = run.outside;
 }
 
 function show() {
@@ -77,6 +87,7 @@ function show() {
   if (wanted === drawn) return;
   drawn = wanted;
   buttons.forEach((one) => one.classList.toggle("shown", one === button));
+  unseen.hidden = !button;
   if (button) paint(button, frame);
   else canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }

@@ -58,7 +58,8 @@ def write_page(
         medium = f'<video id="base" src="{film}" muted loop autoplay playsinline controls></video>'
     body = (
         f'<div class="stage" style="width: {width}px; aspect-ratio: {width} / {height}">{medium}'
-        f'<canvas id="map" width="{width}" height="{height}"></canvas></div>'
+        f'<div id="unseen" hidden></div><canvas id="map" width="{width}" height="{height}">'
+        "</canvas></div>"
         + "".join(_sentence(number, maps, len(found)) for number, maps in enumerate(found))
         + _legend(options)
         + f'<script type="application/json" id="data">{_data(found, options, clip)}</script>'
