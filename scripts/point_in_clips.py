@@ -36,6 +36,7 @@ from utils.reports import write_report
 from utils.run_folder import newest_run
 from utils.tables import format_number, format_table
 
+KEYS = ("file", "caption", "subset", "things")  # of a line of planted.jsonl
 REPORT = "point_in_clips.json"
 
 
@@ -105,7 +106,7 @@ def read_planted(folder: Path, subset: str) -> list[dict[str, Any]]:
     path = folder / PLANTED
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        found = [row for row in rows if row["subset"] == subset]
+        found = [{key: row[key] for key in KEYS} for row in rows if row["subset"] == subset]
     except OSError as error:
         raise UserError(
             f"cannot read {path} ({error.strerror}): --planted is a folder that "

@@ -39,7 +39,7 @@ from utils.command_line import parse
 from utils.devices import is_one_of_several_workers, make_strategy, quiet_tensorflow
 from utils.errors import UserError, run_command
 from utils.reports import write_report
-from utils.run_folder import RunFolder, newest_run
+from utils.run_folder import RunFolder, newest_run, read_json
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def main() -> None:
         "maps": maps_in_words(config, options),
     }
     print_problems(outcome.problems)
-    report(outcome, made_by, options.out or run.path)
+    report(outcome, made_by, options.out or run.path, read_meteor(run, made_by))
 
 
 def check_run(run: RunFolder, config: Config, options: Options) -> None:
@@ -189,8 +189,20 @@ def print_problems(problems: Problems) -> None:
         print(f"skipped: {found['count']:,} {kind}, such as {'; '.join(found['examples'])}")
 
 
-def report(outcome: Outcome, made_by: dict[str, Any], out: Path) -> None:
-    """Writes and prints tables, writes the numbers.
+def read_meteor(run: RunFolder, made_by: dict[str, Any]) -> dict[str, float]:
+    """METEOR of the same step's captions of the same subset; empty where eval has not been run."""
+    try:
+        found = read_json(run.metrics)
+    except UserError:  # missing or broken: the game that was played counts for more
+        return {}
+    same = all(found.get(name) == made_by[name] for name in ("step", "subset"))
+    return {"METEOR": found["METEOR"]} if same and "METEOR" in found else {}
+
+
+def report(
+    outcome: Outcome, made_by: dict[str, Any], out: Path, captions: dict[str, float]
+) -> None:
+    """Writes and prints tables, writes the numbers; `captions` stand in the tables alone.
 
     Raises:
         UserError: nothing was played, or the files cannot be written.
@@ -208,7 +220,7 @@ def report(outcome: Outcome, made_by: dict[str, Any], out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         kinds = kinds_of(outcome.phrases)
-        print(write_tables(out, numbers, kinds, str(made_by["preset"]), notes))
+        print(write_tables(out, numbers | captions, kinds, str(made_by["preset"]), notes))
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}") from error
     counts = {"pictures": outcome.pictures, "sentences": outcome.sentences}

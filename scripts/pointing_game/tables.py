@@ -34,6 +34,13 @@ BESIDE = (
     ("correctness: uniform map, other crop", None, "attention_correctness", "uniform"),
     ("correctness: soft attention", None, "attention_correctness", "soft attention"),
     ("correctness: supervised attention", None, "attention_correctness", "supervised attention"),
+    ("METEOR of captions, by eval: {run}", "METEOR", "captions", THEIRS),
+    (
+        "METEOR of captions: show, attend and tell",
+        None,
+        "captions",
+        "show, attend and tell, Flickr30k",
+    ),
 )
 DIGITS = 3
 
@@ -50,12 +57,15 @@ def kinds_grid(numbers: Mapping[str, Any], kinds: Sequence[str]) -> Grid:
 
 
 def reported_grid(numbers: Mapping[str, Any], run: str) -> Grid:
-    """What is measured over all phrases beside what the authors report, and how sure that is."""
+    """What is measured over all phrases beside what the authors report, and how sure that is.
+
+    Also METEOR, which `eval` measures, where `numbers` has it.
+    """
     reported = read_reported("saliency")
     rows = []
     for title, metric, part, row in BESIDE:
         (theirs,) = reported[part][row].values()
-        measured = format_number(numbers[metric] if metric else None, DIGITS)
+        measured = format_number(numbers.get(metric) if metric else None, DIGITS)
         certainty = reported[part]["certainty"]
         rows.append([title.format(run=run), measured, format_number(theirs, DIGITS), certainty])
     header = ["over all phrases", "measured", "reported", "certainty of the reported number"]

@@ -1,5 +1,6 @@
 """Parts of the pointing game by hand: queries, maps of phrases, a whole game with made-up maps."""
 
+import json
 from collections import Counter
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from data_loader.vocabulary import SPECIAL_WORDS, Vocabulary
+from scripts.pointing_game.__main__ import read_meteor
 from scripts.pointing_game.game import Game, Picture, choose_pictures
 from scripts.pointing_game.queries import Language, Phrase, make_query, phrase_maps
 from scripts.pointing_game.scores import kinds_of, score
@@ -175,3 +177,18 @@ def test_tables_show_the_reported_numbers_apart(tmp_path):
         assert "scene" in (tmp_path / f"pointing_game.{ending}").read_text()
     theirs = {row[0]: row[2] for row in reported_grid(numbers, "x").rows}
     assert theirs["hit rate: random point"] == "0.268" and theirs["hit rate: centre"] == "0.492"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [(None, "-"), ({"step": 7}, "0.171"), ({"step": 8}, "-"), ({"subset": "val"}, "-")],
+)
+def test_meteor_stands_beside_the_reported_one_if_eval_has_measured_it(tmp_path, written, shown):
+    run = SimpleNamespace(metrics=tmp_path / "metrics.json")
+    if written:
+        found = {"METEOR": 0.171, "step": 7, "subset": "test", **written}
+        run.metrics.write_text(json.dumps(found))
+    meteor = read_meteor(run, {"step": 7, "subset": "test"})
+    numbers = score([(("scene",), Played(True, 0.5, 0.25, False))]) | meteor
+    (row,) = (row for row in reported_grid(numbers, "x").rows if row[0].endswith("by eval: x"))
+    assert row[1:] == [shown, "0.183", "low"]
