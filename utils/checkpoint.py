@@ -11,7 +11,6 @@ step is the best so far. So there is no pointer file that a crash could leave be
 `last` is the highest step, and `best` is what the last one says.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
@@ -26,6 +25,7 @@ from utils import files
 from utils.arrays import load_array
 from utils.errors import UserError
 from utils.findings import Finding, examine
+from utils.hashed_arrays import write_array
 from utils.json_text import parse_json
 
 _PARTS = ("weights", "optimizer")
@@ -268,7 +268,7 @@ def _write(folder: Path, parts: Mapping[str, Mapping[str, np.ndarray]], state: d
     for path in {(folder / file).parent for _, file, _ in jobs} | {folder / part for part in parts}:
         path.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(_THREADS) as pool:
-        digests = pool.map(_write_array, *zip(*jobs, strict=True)) if jobs else []
+        digests = pool.map(write_array, *zip(*jobs, strict=True)) if jobs else []
         hashes = {file: digest for (_, file, _), digest in zip(jobs, digests, strict=True)}
     content = json.loads(json.dumps({**state, "files": hashes}, allow_nan=False))
     files.write_json(folder / "state.json", files.with_checksum(content))
@@ -279,28 +279,6 @@ def _file_name(name: str) -> str:
     if any(piece in ("", ".", "..") for piece in name.split("/")):
         raise ValueError(f"parameter name {name!r} is no relative path")
     return f"{name}.npy"
-
-
-class _HashingFile:
-    """Hashes what passes to a file, so that saving reads no byte twice."""
-
-    def __init__(self, file):
-        self.file, self.hash = file, hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        """Writes and hashes."""
-        self.hash.update(data)
-        return self.file.write(data)
-
-
-def _write_array(folder: Path, name: str, value: np.ndarray) -> str:
-    value = np.asarray(value)
-    if value.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has type {value.dtype}: expected a number that NumPy has itself")
-    with open(folder / name, "wb") as file:
-        hashing = _HashingFile(file)
-        np.save(hashing, value, allow_pickle=False)
-        return hashing.hash.hexdigest()
 
 
 def _publish(temporary: Path, folder: Path, step: int) -> None:
