@@ -3,13 +3,15 @@
 import hashlib
 import json
 import shlex
-import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data_loader.build_options import BuildOptions
+from data_loader.columns import Column, TextPieces
 from data_loader.contexts import Posts, build_contexts, fit_idf
 from data_loader.filters import (
     Account,
@@ -21,7 +23,7 @@ from data_loader.filters import (
 )
 from data_loader.language import Dictionary
 from data_loader.prepare import Prepared, Recipe, prepare, read_images_list
-from data_loader.report import both_tasks, make_report
+from data_loader.report import both_tasks, make_report, statistics
 from data_loader.root import building
 from data_loader.source_flags import counts_known_words
 from data_loader.sources import SOURCES, harrison
@@ -36,6 +38,7 @@ from data_loader.splits import (
 from data_loader.targets import Split, count_words, coverage, filter_known, make_columns
 from data_loader.view import DESCRIPTION, open_view, view_name, write_view
 from data_loader.vocabulary import Vocabulary
+from utils.command_line import flags
 from utils.errors import UserError
 from utils.files import sha256
 
@@ -56,25 +59,18 @@ def build_view(options: BuildOptions, show_progress: bool = True) -> tuple[Path,
     Raises:
         UserError: wrong options, unreadable input, no posts left, another view of that name.
     """
-    options = options.complete()
-    images = read_images_list(options.images_list)
-    settings = {**options.settings(), "input_sha256": _input_sha256(options, images)}
-    folder = options.out / view_name(options.task, options.view_split, options.context)
-    if _is_there(folder, settings, options):
-        return folder, False
-    with building(options.out, folder.name):
-        _build(options, settings, images, show_progress)
-    return folder, True
+    order = begin(options)
+    if order.is_there():
+        return order.folder, False
+    with building(order.options.out, order.folder.name):
+        _build(order, show_progress)
+    return order.folder, True
 
 
-def _build(
-    options: BuildOptions, settings: dict, images: tuple[str, ...], show_progress: bool
-) -> None:
-    language = None if options.shipped or options.language == "none" else options.language
-    about_language = Dictionary(language).description if language else None
-    prepared = prepare(
-        _recipe(options, language, images), options.input, options.jobs, show_progress
-    )
+def _build(order: "Order", show_progress: bool) -> None:
+    """Builds the view."""
+    options, about_language = order.options, order.describe_language()
+    prepared = prepare(order.recipe, options.input, options.jobs, show_progress)
     account = Account(users=options.has_users)
     split, note = divide(prepared, account, options)
     words = count_words(split)
@@ -83,12 +79,91 @@ def _build(
         limits = {"min_words": options.min_words, "max_words": options.max_words}
         split = filter_known(split, account, vocabulary, **limits)
         account.require_posts(split["train"], prepared.problems.counts)
-    report = make_report(account, prepared.problems, prepared.remarks, split) | {
+    everything = [post for posts in split.values() for post in posts]
+    all_of_them = statistics(everything, account.users)
+    subsets = {name: statistics(posts, account.users) for name, posts in split.items()}
+    report = make_report(account, prepared.problems, prepared.remarks, all_of_them, subsets) | {
         "notes": [note] if note else [],
         "language": about_language,
         "vocabulary": coverage(words, vocabulary),
     }
-    _write(split, vocabulary, report, settings, options)
+    _write(split, everything, vocabulary, report, order)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built.
+
+    Attributes:
+        given, options: the flags as they came, and complete.
+        recipe: how posts are read and cut.
+        settings: what the view will say of itself, less the command.
+    """
+
+    given: BuildOptions
+    options: BuildOptions
+    recipe: Recipe
+    settings: dict
+
+    def describe_language(self) -> dict | None:
+        """The dictionary that posts are held to.
+
+        Raises:
+            UserError: it is missing.
+        """
+        return Dictionary(self.recipe.language).description if self.recipe.language else None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the view."""
+        name = view_name(self.options.task, self.options.view_split, self.options.context)
+        return self.options.out / name
+
+    def is_there(self) -> bool:
+        """Whether this very view exists.
+
+        Raises:
+            UserError: there is one of the same name and other settings.
+        """
+        return _is_there(self.folder, self.settings, self.options)
+
+    def write(
+        self,
+        columns: Mapping[str, Mapping[str, Column]],
+        vocabulary: Vocabulary,
+        users: Sequence[str] | TextPieces,
+        idf: np.ndarray,
+        report: Mapping,
+    ) -> None:
+        """Writes the view; see `data_loader.view.write_view`."""
+        options = self.options
+        write_view(
+            options.out,
+            options.task,
+            options.view_split,
+            options.context,
+            columns,
+            vocabulary,
+            users,
+            idf,
+            settings={**self.settings, "command": _command(self.given)},
+            report=report,
+            overwrite=options.overwrite,
+        )
+
+
+def begin(options: BuildOptions) -> Order:
+    """Completes the options and looks at the input.
+
+    Raises:
+        UserError: wrong options or unreadable input.
+    """
+    given, options = options, options.complete()
+    images = read_images_list(options.images_list)
+    language = None if options.shipped or options.language == "none" else options.language
+    recipe = _recipe(options, language, images)
+    settings = {**options.settings(), "input_sha256": _input_sha256(options, recipe)}
+    return Order(given, options, recipe, settings)
 
 
 def divide(prepared: Prepared, account: Account, options: BuildOptions) -> tuple[Split, str]:
@@ -105,13 +180,14 @@ def divide(prepared: Prepared, account: Account, options: BuildOptions) -> tuple
     Raises:
         UserError: no posts are left, or too few to split.
     """
-    posts = _filtered(prepared.posts, account, options)
+    posts = filter_posts(prepared.posts, account, options)
     account.require_posts(posts, prepared.problems.counts)
     if options.shipped:
         training = [post for post in posts if post.subset in ("train", "")]
         account.require_posts(training, prepared.problems.counts, "training posts")
     posts = order_posts(posts)
-    rows, note = _rows(posts, options)
+    _, users = np.unique([post.user for post in posts], return_inverse=True)
+    rows, note = divide_rows(users, [post.subset for post in posts], options)
     return {name: [posts[row] for row in chosen] for name, chosen in rows.items()}, note
 
 
@@ -130,8 +206,8 @@ def _recipe(options: BuildOptions, language: str | None, images: tuple[str, ...]
     )
 
 
-def _filtered(posts: list[Post], account: Account, options: BuildOptions) -> list[Post]:
-    """The filters that go with the source."""
+def filter_posts(posts: list[Post], account: Account, options: BuildOptions) -> list[Post]:
+    """The filters that go with the source: of all posts, or of all those of some users."""
     if options.as_released:
         return posts
     if counts_known_words(options.source):
@@ -154,58 +230,57 @@ def _filtered(posts: list[Post], account: Account, options: BuildOptions) -> lis
     )
 
 
-def _rows(posts: list[Post], options: BuildOptions) -> tuple[dict[str, np.ndarray], str]:
-    """Row numbers of each subset, and a note where sizes had to give."""
+def divide_rows(
+    users: np.ndarray, subsets: Sequence[str], options: BuildOptions
+) -> tuple[dict[str, np.ndarray], str]:
+    """Row numbers of each subset, and a note where sizes had to give.
+
+    Args:
+        users: [N] the number of each post's user, posts in canonical order.
+        subsets: [N] their shipped split.
+        options: the flags, complete.
+
+    Raises:
+        UserError: too few posts or users.
+    """
     if options.source == "diya_crawl":
-        return split_by_shares(len(posts), (0.7, 0.2, 0.1), options.seed), ""
+        return split_by_shares(len(users), (0.7, 0.2, 0.1), options.seed), ""
     if options.source == "harrison" and options.harrison_split == "folders48":
-        return split_by_shares(len(posts), (0.8, 0.1, 0.1), options.seed), ""
+        return split_by_shares(len(users), (0.8, 0.1, 0.1), options.seed), ""
     if options.source == "harrison":
-        return split_benchmark(len(posts), options.val_posts, options.seed)
+        return split_benchmark(len(users), options.val_posts, options.seed)
     if options.shipped:
-        subsets = [post.subset for post in posts]
         return split_shipped(subsets, options.val_posts, options.seed)
-    sizes = plan_sizes(len(posts), options.train_share, options.test_posts)
+    sizes = plan_sizes(len(users), options.train_share, options.test_posts)
     if options.split == "posts":
-        return split_by_posts(len(posts), sizes, options.seed), sizes.note
-    _, users = np.unique([post.user for post in posts], return_inverse=True)
+        return split_by_posts(len(users), sizes, options.seed), sizes.note
     return split_by_users(users, sizes, options.seed), sizes.note
 
 
 def _write(
-    split: Split, vocabulary: Vocabulary, report: dict, settings: dict, options: BuildOptions
+    split: Split, everything: list[Post], vocabulary: Vocabulary, report: dict, order: Order
 ) -> None:
     """Makes the columns and contexts, and writes the view."""
-    everything = [post for posts in split.values() for post in posts]
+    options = order.options
     report["both_tasks"] = None
     if options.has_users:
         report["both_tasks"] = both_tasks(
             options.out, options.task, options.view_split, options.context, everything
         )
     users = sorted({post.user for post in everything})
-    width = _caption_width(everything, options)
-    report["notes"] += _cut_note(everything, width)
+    lengths = Counter(post.length for post in everything)
+    width = caption_width(max(lengths), options)
+    report["notes"] += cut_note(lengths, width)
     known_only = options.task == "hashtag" and counts_known_words(options.source)
     columns = make_columns(split, vocabulary, users, width, known_only)
-    idf = add_contexts(columns, len(vocabulary), options.context, options.stored_words)
-    write_view(
-        options.out,
-        options.task,
-        options.view_split,
-        options.context,
-        columns,
-        vocabulary,
-        users,
-        idf,
-        settings={**settings, "command": _command(options)},
-        report=report,
-        overwrite=options.overwrite,
-    )
+    train = columns["train"]
+    idf = fit_idf(train["caption_ids"], train["user"], len(vocabulary))
+    add_contexts(columns, idf, options.context, options.stored_words)
+    order.write(columns, vocabulary, users, idf, report)
 
 
-def _caption_width(posts: list[Post], options: BuildOptions) -> int:
+def caption_width(longest: int, options: BuildOptions) -> int:
     """Word slots per post: `--max_words`, or the longest post where it does not cut posts."""
-    longest = max(post.length for post in posts)
     if options.as_released:
         return max(longest, 1)
     # Where only known words count towards the limit, a text may be longer by its unknown ones.
@@ -213,9 +288,9 @@ def _caption_width(posts: list[Post], options: BuildOptions) -> int:
     return options.max_words if counts_all else longest
 
 
-def _cut_note(posts: list[Post], width: int) -> list[str]:
-    """Test posts of the shipped data sets may be longer than the column."""
-    cut = sum(post.length > width for post in posts)
+def cut_note(lengths: Mapping[int, int], width: int) -> list[str]:
+    """Test posts of the shipped data sets may be longer than the column; length -> posts."""
+    cut = sum(posts for length, posts in lengths.items() if length > width)
     if not cut:
         return []
     return [
@@ -224,28 +299,23 @@ def _cut_note(posts: list[Post], width: int) -> list[str]:
     ]
 
 
-def add_contexts(columns: dict[str, dict], vocab_size: int, mode: str, k: int) -> np.ndarray:
+def add_contexts(columns: dict[str, dict], idf: np.ndarray, mode: str, k: int) -> None:
     """Adds `context_ids` and `context_length` to every subset.
 
     Args:
-        columns: from `make_columns`.
-        vocab_size: V.
+        columns: from `make_columns`, of all posts or of all those of some users.
+        idf: [V] float64, fitted on the training users.
         mode: others, previous, all or none.
         k: stored words.
-
-    Returns:
-        idf: [V] float64, fitted on the training users.
     """
     names = ("caption_ids", "user", "created_at")
     train = Posts(*(columns["train"][name] for name in names))
-    idf = fit_idf(train.caption_ids, train.user, vocab_size)
     for subset, arrays in columns.items():
         posts = Posts(*(arrays[name] for name in names))
         history = None if subset == "train" else train
         arrays["context_ids"], arrays["context_length"] = build_contexts(
             posts, idf, mode, k, history
         )
-    return idf
 
 
 def _is_there(folder: Path, settings: Mapping, options: BuildOptions) -> bool:
@@ -266,22 +336,17 @@ def _is_there(folder: Path, settings: Mapping, options: BuildOptions) -> bool:
     )
 
 
-def _input_sha256(options: BuildOptions, images: tuple[str, ...]) -> str:
+def _input_sha256(options: BuildOptions, recipe: Recipe) -> str:
     """One checksum for all input: the files of the source and the names of lent images."""
-    where = _recipe(options, None, images).where
     source = SOURCES[options.source]
-    parts = [sha256(file) for file in source.files(options.input, options.task, **where)]
-    parts += images
+    parts = [sha256(file) for file in source.files(options.input, options.task, **recipe.where)]
+    parts += recipe.images
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _command(options: BuildOptions) -> str:
+def _command(given: BuildOptions) -> str:
     """The command line that builds this view, for messages about damage."""
-    arguments = sys.argv[1:]
-    if Path(sys.argv[0]).stem != "build_dataset":  # called from Python
-        arguments = [f"--source={options.source}", f"--input={options.input}"]
-        arguments += [f"--task={options.task}", f"--out={options.out}"]
-    kept = [argument for argument in arguments if argument != "--overwrite"]
-    command = shlex.join(["python", "-m", "scripts.build_dataset", *kept])
+    arguments = flags(replace(given, overwrite=False, jobs=0), BuildOptions(None, None))
+    command = shlex.join(["python", "-m", "scripts.build_dataset", *arguments])
     # A file name that is not UTF-8 holds lone surrogates, which JSON files cannot.
     return command.encode("utf-8", "backslashreplace").decode("utf-8")

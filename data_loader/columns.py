@@ -8,8 +8,10 @@ import errno
 import hashlib
 import io
 import itertools
+import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,14 +74,58 @@ class Columns:
         start, end = int(offsets[row]), int(offsets[row + 1])
         return self[f"{name}.bytes"][start:end].tobytes().decode("utf-8")
 
-    def texts(self, name: str) -> list[str]:
-        """All rows of a text column."""
-        data = self[f"{name}.bytes"].tobytes()
-        offsets = self[f"{name}.offsets"].tolist()
-        return [data[start:end].decode("utf-8") for start, end in itertools.pairwise(offsets)]
+    def texts(self, name: str, first: int = 0, stop: int | None = None) -> list[str]:
+        """The rows of a text column, from the first to before `stop`; all without."""
+        offsets = self[f"{name}.offsets"]
+        offsets = offsets[first : (len(offsets) if stop is None else stop + 1)].tolist()
+        base = offsets[0]
+        data = self[f"{name}.bytes"][base : offsets[-1]].tobytes()
+        places = itertools.pairwise(offsets)
+        return [data[start - base : end - base].decode("utf-8") for start, end in places]
 
 
-def write_columns(folder: Path, columns: Mapping[str, np.ndarray | Sequence[str]]) -> None:
+@dataclass(frozen=True)
+class Pieces:
+    """A numeric column that is too large for memory: made anew, piece by piece, when it is written.
+
+    Attributes:
+        dtype, shape: of the whole.
+        read: gives the pieces; one after the other along the first axis, they are the whole.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    read: Callable[[], Iterator[np.ndarray]]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+@dataclass(frozen=True)
+class TextPieces:
+    """A text column that is too large for memory: see `Pieces`, and the head of this file.
+
+    Attributes:
+        data: all texts in UTF-8, uint8.
+        offsets: where each begins, int64.
+        read: gives the texts.
+    """
+
+    data: Pieces
+    offsets: Pieces
+    read: Callable[[], Iterator[str]]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self.read()
+
+
+Column = np.ndarray | Pieces | TextPieces | Sequence[str]
+
+
+def write_columns(folder: Path, columns: Mapping[str, Column]) -> None:
     """Writes columns into a folder, which is made when it is missing.
 
     Args:
@@ -92,8 +138,8 @@ def write_columns(folder: Path, columns: Mapping[str, np.ndarray | Sequence[str]
     folder.mkdir(parents=True, exist_ok=True)
     arrays, text_names = {}, []
     for name, values in columns.items():
-        if isinstance(values, np.ndarray):
-            arrays[name] = np.ascontiguousarray(values)
+        if isinstance(values, np.ndarray | Pieces):
+            arrays[name] = values
         else:
             text_names.append(name)
             arrays[f"{name}.bytes"], arrays[f"{name}.offsets"] = _pack_texts(values)
@@ -150,29 +196,47 @@ def check_sum(path: Path, expected: Mapping[str, Any], remedy: str = "") -> None
         raise UserError(f"cannot open {path} ({error}); {remedy}") from error
 
 
-def write_array(path: Path, array: np.ndarray) -> dict:
+def write_array(path: Path, array: np.ndarray | Pieces) -> dict:
     """Writes one .npy file and returns its description: dtype, shape, bytes, sha256.
 
     The space is reserved first and the file is written with `write`: through a memory map, a disk
     that fills up would kill the process with SIGBUS.
     """
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    data = memoryview(array.reshape(-1).view(np.uint8))
-    size = len(header.getvalue()) + array.nbytes
-    digest = hashlib.sha256(header.getvalue())
+    header = _header(array)
+    size = len(header) + math.prod(array.shape) * array.dtype.itemsize
+    digest, written = hashlib.sha256(header), len(header)
     try:
         with open(path, "wb", buffering=0) as file:
             reserve(file.fileno(), size)
-            write_all(file, header.getvalue())
-            for start in range(0, array.nbytes, PIECE):
-                digest.update(data[start : start + PIECE])
-                write_all(file, data[start : start + PIECE])
+            write_all(file, header)
+            for data in _bytes_of(array):
+                digest.update(data)
+                write_all(file, data)
+                written += len(data)
             os.fsync(file.fileno())
     except OSError as error:
         raise disk_error(path, error, size) from error
+    if written != size:
+        raise ValueError(f"the pieces of {path.name} have {written} bytes, expected {size}")
     shape = list(array.shape)
     return {"dtype": array.dtype.str, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _header(array: np.ndarray | Pieces) -> bytes:
+    """What stands before the numbers of a .npy file."""
+    descr = np.lib.format.dtype_to_descr(array.dtype)
+    header = {"descr": descr, "fortran_order": False, "shape": tuple(array.shape)}
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue()
+
+
+def _bytes_of(array: np.ndarray | Pieces) -> Iterator[memoryview]:
+    """The bytes of an array, some at a time."""
+    for one in [array] if isinstance(array, np.ndarray) else array.read():
+        data = memoryview(np.ascontiguousarray(one).reshape(-1).view(np.uint8))
+        for start in range(0, len(data), PIECE):
+            yield data[start : start + PIECE]
 
 
 def write_all(file: io.FileIO, data: bytes | memoryview) -> None:
@@ -196,8 +260,10 @@ def _check_size(path: Path, expected: Mapping[str, Any], remedy: str) -> None:
         raise UserError(f"{path} is damaged: {size} bytes, expected {expected['bytes']}; {remedy}")
 
 
-def _pack_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _pack_texts(texts: Sequence[str] | TextPieces) -> tuple[np.ndarray | Pieces, ...]:
     """Strings -> (all bytes [total] uint8, offsets [N + 1] int64)."""
+    if isinstance(texts, TextPieces):
+        return texts.data, texts.offsets
     encoded = [text.encode("utf-8") for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])

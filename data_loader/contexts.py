@@ -55,10 +55,24 @@ def fit_idf(caption_ids: np.ndarray, user: np.ndarray, vocab_size: int) -> np.nd
     Returns:
         [V] float64: ln((1 + users) / (1 + users who write the word)) + 1.
     """
+    return idf_of(*count_users_of_words(caption_ids, user, vocab_size))
+
+
+def count_users_of_words(
+    caption_ids: np.ndarray, user: np.ndarray, vocab_size: int
+) -> tuple[int, np.ndarray]:
+    """How many users there are, and how many write each word [V] int64; as `fit_idf` takes them.
+
+    The counts of parts of the posts add up where no user is in two parts.
+    """
     _, document = np.unique(user, return_inverse=True)
     keys = (document[:, None] * np.int64(vocab_size) + caption_ids)[caption_ids != PAD]
     users_of_word = np.bincount(np.unique(keys) % vocab_size, minlength=vocab_size)
-    users = document.max(initial=-1) + 1
+    return int(document.max(initial=-1)) + 1, users_of_word
+
+
+def idf_of(users: int, users_of_word: np.ndarray) -> np.ndarray:
+    """Smooth inverse document frequencies [V] float64, from `count_users_of_words`."""
     return np.log((1 + users) / (1 + users_of_word)) + 1
 
 

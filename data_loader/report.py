@@ -1,42 +1,94 @@
 """report.json: what every filter removed, and the statistics of the paper's Table 1."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from statistics import mean, median
+
+import numpy as np
 
 from data_loader.filters import Account, Post
 from data_loader.posts import Problems
-from data_loader.view import list_views, open_view
+from data_loader.view import View, list_views, open_view
 from data_loader.vocabulary import SPECIAL_WORDS
 from utils.tables import format_table
 
 USERS_CELLS = ("users", "posts/user")  # of the table of posts
 
 
-def statistics(posts: Iterable[Post], users: bool = True) -> dict[str, float]:
+def statistics(posts: Sequence[Post], users: bool = True) -> dict[str, float]:
     """One row of the paper's Table 1; of posts without users, images are counted in their place.
 
     >>> statistics([Post("a", "1", "", 0, "x y", 2), Post("a", "2", "", 0, "x y z", 3)])["posts"]
     2
     """
-    posts = list(posts)
-    words = [post.length for post in posts] or [0]
-    numbers = {
-        "words_per_post_average": mean(words),
-        "words_per_post_median": median(words),
-    }
-    if not users:
-        images = len({post.image for post in posts})
-        return {"posts": len(posts), "images": images, **numbers}
-    per_user = list(Counter(post.user for post in posts).values()) or [0]
-    return {
-        "posts": len(posts),
-        "users": len({post.user for post in posts}),
-        "posts_per_user_average": mean(per_user),
-        "posts_per_user_median": median(per_user),
-        **numbers,
-    }
+    tally = Tally.of(posts)
+    if users:
+        return tally.statistics()
+    images = len({post.image for post in posts})
+    return {"posts": len(posts), "images": images, **_words_per_post(tally.lengths)}
+
+
+@dataclass
+class Tally:
+    """What the statistics of posts with users are made of.
+
+    Those of two parts of the posts add up where no user is in both.
+
+    Attributes:
+        lengths: words of a post -> posts.
+        activity: posts of a user -> users.
+    """
+
+    lengths: Counter[int] = field(default_factory=Counter)
+    activity: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, posts: Iterable[Post]) -> "Tally":
+        """Of some posts, all those of their users."""
+        posts = list(posts)
+        per_user = Counter(post.user for post in posts)
+        return cls(Counter(post.length for post in posts), Counter(per_user.values()))
+
+    def add(self, other: "Tally") -> None:
+        """Adds posts of other users."""
+        self.lengths.update(other.lengths)
+        self.activity.update(other.activity)
+
+    def statistics(self) -> dict[str, float]:
+        """One row of the paper's Table 1."""
+        return {
+            "posts": self.lengths.total(),
+            "users": self.activity.total(),
+            "posts_per_user_average": _mean(self.activity),
+            "posts_per_user_median": _median(self.activity),
+            **_words_per_post(self.lengths),
+        }
+
+
+def _words_per_post(lengths: Counter[int]) -> dict[str, float]:
+    return {"words_per_post_average": _mean(lengths), "words_per_post_median": _median(lengths)}
+
+
+def _mean(counts: Counter[int]) -> float:
+    """The mean of whole numbers, each with how often it comes; 0 of none."""
+    total = sum(value * count for value, count in counts.items())
+    exact = Fraction(total, counts.total() or 1)
+    return int(exact) if exact.denominator == 1 else float(exact)
+
+
+def _median(counts: Counter[int]) -> float:
+    """The middle one of whole numbers, or the mean of the two in the middle; 0 of none."""
+    number, values, below = counts.total(), sorted(counts), 0
+    middle = []
+    for value in values:
+        below += counts[value]
+        while len(middle) < 2 and below > (number - 1) // 2 + len(middle):
+            middle.append(value)
+    if number % 2 or not middle:
+        return middle[0] if middle else 0
+    return sum(middle) / 2
 
 
 def both_tasks(root: Path, task: str, split: str, context: str, posts: Iterable[Post]) -> dict:
@@ -46,17 +98,34 @@ def both_tasks(root: Path, task: str, split: str, context: str, posts: Iterable[
         posts, users, and `other_view`, the name of the view counted too; None where there is none,
         and then the totals are this view's own.
     """
-    unique = {(post.user, post.post) for post in posts}
-    other = _other_view(root, task, split, context)
-    if other:
-        view = open_view(root, *other.split("-"))
-        for subset in view.subsets.values():
-            users = [view.users[row] for row in subset.user]
-            unique.update(zip(users, subset.columns.texts("post_id"), strict=True))
+    other = other_view(root, task, split, context)
+    view = open_view(root, *other.split("-")) if other else None
+    unique = unique_posts(posts, view)
     return {"posts": len(unique), "users": len({user for user, _ in unique}), "other_view": other}
 
 
-def _other_view(root: Path, task: str, split: str, context: str) -> str | None:
+def unique_posts(
+    posts: Iterable[Post], view: View | None, users: range | None = None
+) -> set[tuple[str, str]]:
+    """User and id of some posts, and of those in a view.
+
+    Args:
+        posts: of any number.
+        view: None where there is none.
+        users: rows of the view's users whose posts are meant; None is all of them.
+    """
+    unique = {(post.user, post.post) for post in posts}
+    if view is None:
+        return unique
+    users = range(len(view.users)) if users is None else users
+    for subset in view.subsets.values():  # rows are ordered by user
+        start, stop = np.searchsorted(subset.user, (users.start, users.stop)).tolist()
+        names = [view.users[row] for row in subset.user[start:stop]]
+        unique.update(zip(names, subset.columns.texts("post_id", start, stop), strict=True))
+    return unique
+
+
+def other_view(root: Path, task: str, split: str, context: str) -> str | None:
     """The view of the other task that is most like this one, or None."""
     views = [name for name in list_views(root) if name.split("-")[0] != task]
     alike = {name: [part in name.split("-") for part in (split, context)] for name in views}
@@ -64,7 +133,11 @@ def _other_view(root: Path, task: str, split: str, context: str) -> str | None:
 
 
 def make_report(
-    account: Account, problems: Problems, remarks: Problems, split: Mapping[str, list[Post]]
+    account: Account,
+    problems: Problems,
+    remarks: Problems,
+    everything: Mapping[str, float],
+    subsets: Mapping[str, Mapping[str, float]],
 ) -> dict:
     """Everything that report.json holds, less what `data_loader.build` adds about words.
 
@@ -72,15 +145,14 @@ def make_report(
         account: what the filters removed.
         problems: records that could not be used.
         remarks: posts that stay and are worth a remark.
-        split: subset name to its posts.
+        everything, subsets: `statistics` of all posts, and of each subset by its name.
     """
-    everything = [post for posts in split.values() for post in posts]
     return {
         "unusable_records": problems.as_dict(),
         "filters": account.steps,
         "remarks": remarks.as_dict(),
-        "statistics": statistics(everything, account.users),
-        "subsets": {name: statistics(posts, account.users) for name, posts in split.items()},
+        "statistics": everything,
+        "subsets": subsets,
     }
 
 

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def building(root: Path, view: str) -> Iterator[None]:
         release_lock(lock)
 
 
-def append_images(root: Path, names: Sequence[str]) -> np.ndarray:
+def append_images(root: Path, names: Collection[str]) -> np.ndarray:
     """Adds the names that ROOT/images.txt does not have yet, and returns the row of each name.
 
     Rows that exist never change: feature files are aligned with them. Hold `locked_root`.
@@ -84,7 +84,7 @@ def append_images(root: Path, names: Sequence[str]) -> np.ndarray:
             lines.append(name)
     if len(lines) > known:
         write_text(root / IMAGES, "".join(f"{name}\n" for name in lines))
-    return np.array([rows[name] for name in names], np.int32)
+    return np.fromiter((rows[name] for name in names), np.int32, len(names))
 
 
 @contextmanager

@@ -55,13 +55,25 @@ def _all_posts(split: Split) -> list[Post]:
     return [post for posts in split.values() for post in posts]
 
 
-def coverage(counter: Counter[str], vocabulary: Vocabulary) -> dict:
-    """What report.json says of the vocabulary."""
-    total = counter.total()
+def coverage(
+    counter: Counter[str],
+    vocabulary: Vocabulary,
+    distinct: int | None = None,
+    total: int | None = None,
+) -> dict:
+    """What report.json says of the vocabulary.
+
+    Args:
+        counter: occurrences of training words, at least of those of the vocabulary.
+        vocabulary: the words that were chosen.
+        distinct, total: how many words there are, and occurrences, where the counter lacks some.
+    """
+    distinct = len(counter) if distinct is None else distinct
+    total = counter.total() if total is None else total
     covered = sum(count for word, count in counter.items() if word in vocabulary)
     return {
         "size": len(vocabulary),
-        "distinct_training_words": len(counter),
+        "distinct_training_words": distinct,
         "training_coverage": covered / total if total else 0.0,
     }
 

@@ -18,7 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from data_loader.columns import Columns, disk_error, open_columns, write_columns
+from data_loader.columns import (
+    Column,
+    Columns,
+    TextPieces,
+    disk_error,
+    open_columns,
+    write_columns,
+)
 from data_loader.features import hash_names, read_image_names
 from data_loader.korean import join_korean
 from data_loader.root import IMAGES, append_images, locked_root, replacing_folder
@@ -259,9 +266,9 @@ def write_view(
     task: str,
     split: str,
     context: str,
-    subsets: Mapping[str, Mapping[str, np.ndarray | Sequence[str]]],
+    subsets: Mapping[str, Mapping[str, Column]],
     vocabulary: Vocabulary,
-    users: Sequence[str],
+    users: Sequence[str] | TextPieces,
     idf: np.ndarray,
     settings: Mapping | None = None,
     report: Mapping | None = None,
@@ -298,7 +305,7 @@ def write_view(
         with replacing_folder(root / name) as folder:
             for subset, columns in subsets.items():
                 write_columns(folder / subset, _with_image_rows(root, columns))
-            write_columns(folder, {"idf": np.asarray(idf, np.float64), "users": list(users)})
+            write_columns(folder, {"idf": np.asarray(idf, np.float64), "users": users})
             vocabulary.save(folder / VOCABULARY)
             write_json(folder / REPORT, dict(report or {}))
             names = read_image_names(root)

@@ -21,9 +21,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -35,12 +35,12 @@ from data_loader.images import MediaError, path_inside, read_image
 from model.networks import (
     NETWORKS,
     RANDOM,
-    Extractor,
     find_layer,
     find_network,
     is_mirrored,
     keep_aspect,
 )
+from scripts.extraction_options import Options
 from utils.command_line import parse
 from utils.devices import quiet_tensorflow
 from utils.errors import UserError, run_command
@@ -58,53 +58,33 @@ FRAMES_CPU_BATCH, FRAMES_GPU_BATCH = 13, 52
 FAILURES_SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Options:
-    """Extracts features of every image or clip that a data root lists."""
+class Work(NamedTuple):
+    """What is to be extracted: see `FeatureWriter` for `note` and `description`."""
 
-    images: Path
-    """The folder with the images or clips."""
-    data_dir: Path = Path("data")
-    """The data root; its images.txt, made by scripts.build_dataset, lists the images."""
-    extractor: Extractor = "resnet101"
-    """The network. inception_v3-crop sees pictures as caption-guided saliency does, the centre in
-    299 x 299 pixels, inception_v3-video the frames of clips. `pixels` is none: the picture in 227 x
-    227 pixels; nor is `patches`: its centre square as 8 x 8 cells of 8 x 8 pixels."""
-    layer: str | None = None
-    """Of ResNets pool5 (default): one vector of 2048 per image; res5c: 7 x 7 of them (200 KB per
-    image); res4: 14 x 14 of 1024 (400 KB). Of inception_v3 mixed10 (default): 8 x 8 of 2048
-    (260 KB); pool3: their mean. Of clips, inception_v3-video frames26 (default): pool3 of 26 frames
-    at even distances (106 KB). Of pixels rgb227 (310 KB), of patches cells8 or frames26."""
-    keep_aspect: bool = False
-    """inception_v3-crop, inception_v3-video: the whole picture, undistorted, with grey around it,
-    instead of its centre, or of frames squeezed to 4:3. The extractor is called NAME-aspect."""
-    random_flip: bool = False
-    """Mirror about half of the pictures, as the released Korean system does in training and tests:
-    by a hash of the name, so that runs repeat. The extractor is called NAME-flipped."""
-    weights: str | None = None
-    """The network's weight file (scripts/download_pretrained_*.sh bring them), or `random`: an
-    untrained network, calibrated on a sample of the images, named resnet101_random, say."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the network. bfloat16 is faster where the processor has it, and rounds; features of
-    different precision are different features and never share a file."""
-    shard: str = "0/1"
-    """Which part of the rows: i/n, i from 0 to n-1. The n processes fill the same file, each its
-    own rows, on one machine or on several that share the disk."""
-    batch_size: int | None = None
-    """Images per network call; by default what the file was begun with, else 8 (64 on a GPU), of
-    clips 13 frames (52)."""
-    jobs: int = 0
-    """Threads that decode images ahead of the network; 0 for one per processor."""
-    retry_failed: bool = False
-    """Try images again that an earlier run could not read."""
-    recheck: bool = False
-    """Compare all features that are done with their checksums, and extract damaged ones again."""
+    options: Options
+    names: list[str]
+    recipe: "Recipe"
+    note: dict
+    description: dict
 
 
 def main() -> None:
     """Extracts features as the command line says."""
-    options = _complete(parse(Options))
-    shard, shards = _parse_shard(options.shard)
+    options = parse(Options)
+    shard = _parse_shard(options.shard)
+    work = begin(options)
+    # Before the first file is made: weights that do not load must not leave empty features behind.
+    network = None if is_begun(work) else _build_network(work.options, work.recipe)
+    print(fill(work, *shard, lambda batch_size: make_encoder(work, batch_size, network)))
+
+
+def begin(options: Options) -> Work:
+    """Prepares this process; a random network is calibrated, if none was.
+
+    Raises:
+        UserError: wrong options, or no images.
+    """
+    options = _complete(options)
     if options.batch_size is not None and options.batch_size < 1:
         raise UserError(f"--batch_size is {options.batch_size}, expected 1 or more")
     names = read_image_names(options.data_dir)
@@ -115,20 +95,34 @@ def main() -> None:
     _check_images(options.images, names)
     recipe = _recipe(options)
     note, description = _prepare_tensorflow(options, recipe), _describe(options, recipe, names)
-    begun = features_folder(options.data_dir) / f"{recipe.name}-{recipe.layer}.json"
-    # Before the first file is made: weights that do not load must not leave empty features behind.
-    network = None if begun.exists() else _build_network(options, recipe)
-    with FeatureWriter(options.data_dir, description, names, note, shard, shards) as writer:
+    return Work(options, names, recipe, note, description)
+
+
+def is_begun(work: Work) -> bool:
+    """Whether the file of these features is there."""
+    name = f"{work.recipe.name}-{work.recipe.layer}.json"
+    return (features_folder(work.options.data_dir) / name).exists()
+
+
+def fill(work: Work, shard: int, shards: int, make_encoder: Callable[[int], "ImageEncoder"]) -> str:
+    """Extracts what a shard lacks, and says what it has then.
+
+    Args:
+        work: from `begin`.
+        shard, shards: which part of the rows.
+        make_encoder: gives the network for a batch size; not called where nothing is to do.
+    """
+    options, names = work.options, work.names
+    writer = FeatureWriter(options.data_dir, work.description, names, work.note, shard, shards)
+    with writer:
         rows, damaged = writer.pending(options.retry_failed), _damaged(writer, options)
         done, failed = writer.count(DONE) - len(damaged), writer.count(FAILED)
         rows = np.union1d(rows, damaged)
         print(f"{writer.path}: {done} done already, {failed} failed before, {len(rows)} to do")
         if len(rows):
-            network = network or _build_network(options, recipe)
-            encoder = _make_encoder(network, options, writer, description)
-            extract(writer, encoder, options, names, rows)
-        summary = _summarise(writer, options)
-    print(summary)
+            batch_size = options.batch_size or writer.made_with["batch_size"]
+            extract(writer, make_encoder(batch_size), options, names, rows)
+        return _summarise(writer, f"{shard}/{shards}")
 
 
 def _complete(options: Options) -> Options:
@@ -257,12 +251,14 @@ def _damaged(writer: FeatureWriter, options: Options) -> np.ndarray:
     return damaged
 
 
-def _make_encoder(
-    network: "keras.Model", options: Options, writer: FeatureWriter, description: dict
+def make_encoder(
+    work: Work, batch_size: int, network: "keras.Model | None" = None
 ) -> "ImageEncoder":
+    """The network that looks at pictures; built, unless it is given."""
     from model.encoders import ImageEncoder
 
-    return ImageEncoder(network, description, options.batch_size or writer.made_with["batch_size"])
+    network = network or _build_network(work.options, work.recipe)
+    return ImageEncoder(network, work.description, batch_size)
 
 
 def extract(
@@ -359,11 +355,11 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
-def _summarise(writer: FeatureWriter, options: Options) -> str:
+def _summarise(writer: FeatureWriter, shard: str) -> str:
     """Says how many images have features now, and which have none, and why."""
     writer.flush()
     done, failed = writer.count(DONE), writer.read_failed()
-    lines = [f"{writer.path}: {done} images of shard {options.shard} have features"]
+    lines = [f"{writer.path}: {done} images of shard {shard} have features"]
     if failed:
         lines.append(f"{len(failed)} images of all shards failed; their posts will be left out:")
         lines += [f"  {name}: {reason}" for name, reason in list(failed.items())[:FAILURES_SHOWN]]

@@ -8,7 +8,9 @@ TOO_LONG = f"line longer than {LONGEST // 2**20} MB"
 BOM = b"\xef\xbb\xbf"
 
 
-def bounded_lines(file: BinaryIO, longest: int = LONGEST) -> Iterator[bytes | None]:
+def bounded_lines(
+    file: BinaryIO, longest: int = LONGEST, begun: bool = False
+) -> Iterator[bytes | None]:
     """Yields the lines of a file with their line feeds, and None for each that is too long.
 
     What is too long is passed over without being held; so is a byte-order mark at the beginning.
@@ -16,21 +18,21 @@ def bounded_lines(file: BinaryIO, longest: int = LONGEST) -> Iterator[bytes | No
     Args:
         file: where it stands; packed files serve too.
         longest: bytes of the longest line.
+        begun: whether the file stands behind its beginning, where a mark is a part of a line.
     """
-    begun = False
     while line := file.readline(longest + 1):
         if not begun:
             line, begun = line.removeprefix(BOM), True
             if not line:
                 continue
         if len(line) > longest and not line.endswith(b"\n"):
-            _pass_over(file, longest)
+            pass_over(file, longest)
             yield None
         else:
             yield line
 
 
-def _pass_over(file: BinaryIO, piece: int) -> None:
+def pass_over(file: BinaryIO, piece: int = LONGEST) -> None:
     """Reads to the end of a line, a piece at a time."""
     while (rest := file.readline(piece)) and not rest.endswith(b"\n"):
         pass

@@ -9,8 +9,9 @@ or from the #tags of the text where that field is absent.
 """
 
 import gzip
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,7 +29,7 @@ from data_loader.posts import (
 )
 from utils.errors import UserError
 from utils.json_text import parse_json
-from utils.lines import TOO_LONG, bounded_lines
+from utils.lines import TOO_LONG, bounded_lines, pass_over
 
 NAMES = ("posts.jsonl", "posts.jsonl.gz")
 CHUNK_LINES = 2000
@@ -68,17 +69,86 @@ def chunks(path: Path, task: str) -> Iterator[Chunk]:
     (source,) = files(path, task)
     try:
         with open(source, "rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            yield from _pieces(gzip.GzipFile(fileobj=raw) if packed else raw, raw)
+            packed = _is_packed(raw)
+            file = gzip.GzipFile(fileobj=raw) if packed else raw
+            yield from _pieces(bounded_lines(file), raw)
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(source, error) from error
 
 
-def _pieces(file: BinaryIO, raw: BinaryIO) -> Iterator[Chunk]:
-    """Cuts a stream of lines; `raw` is the file below, whose position drives the progress bar."""
-    first, piece, size = 0, [], 0
-    for line in bounded_lines(file):
+class Range(NamedTuple):
+    """A part of a file: the lines that begin at `start` or later, and before `stop`, in bytes."""
+
+    file: Path
+    start: int
+    stop: int
+
+
+def cut(file: Path, size: int) -> list[Range] | None:
+    """Cuts a file into ranges of `size` bytes; None for a packed one, read only from its start.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with open(file, "rb") as raw:
+            if _is_packed(raw):
+                return None
+        end = file.stat().st_size
+    except OSError as error:
+        raise unreadable(file, error) from error
+    return [Range(file, start, min(start + size, end)) for start in range(0, end, size)]
+
+
+def count_lines(file: Path, start: int, stop: int) -> int:
+    """How many lines begin in a range; see `Range`."""
+    with open(file, "rb") as raw:
+        end = raw.seek(0, os.SEEK_END)
+        raw.seek(max(start - 1, 0))
+        left = min(stop, end) - 1 - raw.tell()  # the line after the range's last byte is not its
+        lines = int(start == 0 and end > 0)
+        while left > 0 and (piece := raw.read(min(left, CHUNK_BYTES))):
+            lines += piece.count(b"\n")
+            left -= len(piece)
+        return lines
+
+
+def read_range(file: Path, start: int, stop: int, first: int) -> Iterator[Chunk]:
+    """The lines of a range, some thousand at a time; `first` is the number of the first (from 0).
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with open(file, "rb") as raw:
+            if start:
+                raw.seek(start - 1)
+                pass_over(raw)  # the rest of a line that began before
+            yield from _pieces(_lines_before(raw, start, stop), raw, first)
+    except OSError as error:
+        raise unreadable(file, error) from error
+
+
+def _lines_before(raw: BinaryIO, start: int, stop: int) -> Iterator[bytes | None]:
+    if raw.tell() >= stop:
+        return
+    for line in bounded_lines(raw, begun=start > 0):
+        yield line
+        if raw.tell() >= stop:
+            return
+
+
+def _is_packed(raw: BinaryIO) -> bool:
+    """Whether a file is one of gzip; leaves it at its beginning."""
+    packed = raw.read(2) == b"\x1f\x8b"
+    raw.seek(0)
+    return packed
+
+
+def _pieces(lines: Iterable[bytes | None], raw: BinaryIO, first: int = 0) -> Iterator[Chunk]:
+    """Puts lines together; `raw` is the file below, whose position drives the progress bar."""
+    piece, size = [], 0
+    for line in lines:
         piece.append(line)
         size += len(line or b"")
         if len(piece) == CHUNK_LINES or size >= CHUNK_BYTES:

@@ -147,3 +147,41 @@ def test_a_file_system_without_reservation_is_fine(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", unsupported)
     columns.write_array(tmp_path / "a.npy", np.arange(7))
     assert np.load(tmp_path / "a.npy").tolist() == list(range(7))
+
+
+def test_columns_in_pieces_are_those_of_the_whole(tmp_path, sample):
+    """In the files too: the same bytes, and the same description of them."""
+    columns.write_columns(tmp_path / "whole", sample)
+    whole = columns.open_columns(tmp_path / "whole")
+    pieces = {}
+    for name in sample:
+        if name in whole.text_names:
+            parts = (in_pieces(whole[f"{name}.bytes"]), in_pieces(whole[f"{name}.offsets"]))
+            pieces[name] = columns.TextPieces(*parts, lambda name=name: iter(sample[name]))
+            assert list(pieces[name]) == list(sample[name])
+            assert len(pieces[name]) == len(sample[name])
+        else:
+            pieces[name] = in_pieces(whole[name])
+    columns.write_columns(tmp_path / "pieces", pieces)
+    for file in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "pieces" / file.name).read_bytes() == file.read_bytes()
+
+
+def in_pieces(array):
+    def read():
+        yield array[:1]
+        yield array[1:]
+
+    return columns.Pieces(array.dtype, array.shape, read)
+
+
+def test_pieces_that_are_not_the_whole_are_an_error(tmp_path):
+    short = columns.Pieces(np.dtype(np.int32), (4,), lambda: iter([np.zeros(3, np.int32)]))
+    with pytest.raises(ValueError, match="have 140 bytes, expected 144"):
+        columns.write_array(tmp_path / "a.npy", short)
+
+
+def test_some_rows_of_a_text_column(tmp_path):
+    columns.write_columns(tmp_path, {"text": ["a", "", "sea ❤", "d"]})
+    opened = columns.open_columns(tmp_path)
+    assert opened.texts("text", 1, 3) == ["", "sea ❤"] and opened.texts("text", 4) == []
