@@ -19,6 +19,7 @@ from model.selection import Best, Judge
 from model.training import StepOptions, make_train_step, make_validation_step
 from utils.interrupts import StopRequest
 from utils.reporting import require_finite
+from utils.waiting import DataWait
 from utils.workers import Workers
 
 
@@ -141,6 +142,7 @@ class Trainer:
         self._snapshots = list(progress.snapshots)
         self._recent = list(progress.recent_losses)  # losses since the last report
         self._seen, self._since = 0, time.monotonic()  # posts since the last report, its time
+        self._data_wait = DataWait()
 
     @property
     def out_of_patience(self) -> bool:
@@ -175,7 +177,7 @@ class Trainer:
         self._seen, self._since = 0, time.monotonic()
         batches = self.feed.training(epoch, first)
         train_step = self._compile(self._make_train_step, batches.element_spec)
-        for batch in batches:
+        for batch in self._data_wait.watch(batches):
             loss, _ = train_step(batch, self._rate(epoch), self.step)
             self._count_step(epoch, loss)
             if self.step == end:
@@ -294,6 +296,8 @@ class Trainer:
         self._seen, self._since = 0, now
         self._recent.clear()
         self.sink.report(self.step, epoch + 1, **values)
+        if remark := self._data_wait.remark():
+            print(remark, flush=True)
 
     def _look_at_losses(self, epoch: int) -> None:
         """Fetches the losses since the last look (now and then: each waits for the device)."""

@@ -116,12 +116,15 @@ class Workshop:
         return place
 
 
-def start(module: str, arguments: Iterable[str], folder: Path) -> subprocess.Popen:
+def start(
+    module: str, arguments: Iterable[str], folder: Path, **environment: str
+) -> subprocess.Popen:
     """Starts `python -m module` in a folder, as the head of a group of processes of its own."""
+    ours = {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=os.environ | ours | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
