@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,19 @@ def test_rates_of_a_benchmark_take_the_place_of_ours(tmp_path):
     file.write_text("[")
     with pytest.raises(UserError, match="cannot read --rates"):
         with_rates(replace(EASY, rates=file))
+
+
+def test_the_document_has_the_numbers():
+    text = (Path(__file__).parent.parent.parent / "docs/scale.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if len(row) == 6 and row[4].endswith(" TB")]
+    found = [row for posts in Assumptions().posts for row in stages(posts, Assumptions())]
+    assert len(rows) == len(found)
+    for row, stage in zip(rows, found, strict=True):
+        assert row[1] == stage.name and row[4] == f"{stage.disk_tb:,.3f} TB"
+        if stage.hours:
+            assert row[2:4] == [f"{stage.hours:,.2f}", f"{stage.memory_gb:,.1f} GB"]
+            assert row[5] == f"${stage.dollars:,.2f} |"
 
 
 @pytest.mark.parametrize("wrong", [{"cores": 0}, {"kept_share": 1.5}, {"posts": (0,)}])
