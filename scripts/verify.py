@@ -21,7 +21,7 @@ from configuration import Config
 from data_loader.corpus import CHARACTERS
 from data_loader.verification import is_corpus, is_data_root, verify_corpus, verify_root
 from data_loader.view import VOCABULARY
-from utils import checkpoint
+from utils.checkpoint_verification import verify_checkpoints
 from utils.command_line import parse
 from utils.errors import UserError, run_command
 from utils.files import sha256
@@ -105,7 +105,7 @@ def verify_run(run: Path) -> Iterator[Finding]:
         yield examine(run / ENVIRONMENT, partial(_read_json, run / ENVIRONMENT))
     if configuration.problem is None:
         yield from _verify_with_configuration(RunFolder.open(run))
-    yield from checkpoint.verify(run)
+    yield from verify_checkpoints(run)
     for path in sorted(run.glob("changes-*.diff")):
         yield examine(path, partial(_check_changes, path))
     for path in sorted(run.glob("predictions*.jsonl")):

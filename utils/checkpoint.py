@@ -24,7 +24,6 @@ import numpy as np
 from utils import files
 from utils.arrays import load_array
 from utils.errors import UserError
-from utils.findings import Finding, examine
 from utils.hashed_arrays import write_array
 from utils.json_text import parse_json
 
@@ -79,7 +78,7 @@ def save(
     Raises:
         UserError: the disk is full or not writable; the checkpoints that were there stay.
     """
-    folder = _folder(run)
+    folder = checkpoints_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     best_step = step if best else _best_until(run, step)
     state = {**state, "step": step, "best_step": best_step}
@@ -119,11 +118,11 @@ def load(run: str | os.PathLike, which: str | int = "last", optimizer: bool = Tr
     step = _best_step(run, steps) if which == "best" else _parse_step(which)
     if step not in steps:
         raise UserError(
-            f"{_folder(run)} has no checkpoint {which!r}; use best, last, or one of"
+            f"{checkpoints_folder(run)} has no checkpoint {which!r}; use best, last, or one of"
             f" {', '.join(map(str, steps))}"
         )
     try:
-        return _read(_folder(run) / str(step), optimizer)
+        return _read(checkpoints_folder(run) / str(step), optimizer)
     except DamagedCheckpoint as error:
         others = ", ".join(str(other) for other in steps if other != step)
         raise DamagedCheckpoint(
@@ -134,33 +133,14 @@ def load(run: str | os.PathLike, which: str | int = "last", optimizer: bool = Tr
 
 def list_checkpoints(run: str | os.PathLike) -> list[int]:
     """The steps of a run's checkpoints, in increasing order; empty where there are none."""
-    folder = _folder(run)
+    folder = checkpoints_folder(run)
     names = os.listdir(folder) if folder.is_dir() else []
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def verify(run: str | os.PathLike) -> list[Finding]:
-    """Compares every file of every checkpoint with its sha256; a finding for each file.
-
-    A damaged file's finding says which checkpoints are sound.
-    """
-    steps = {step: _examine(_folder(run) / str(step)) for step in list_checkpoints(run)}
-    sound = [step for step, found in steps.items() if not any(one.problem for one in found)]
-    remedy = f"remove {_folder(run)}/STEP of it; " + (
-        f"training goes on from step {sound[-1]}, eval takes --checkpoint {sound[-1]}"
-        if sound
-        else "no checkpoint is sound: train anew"
-    )
-    return [
-        one._replace(problem=f"{one.problem}; {remedy}") if one.problem else one
-        for found in steps.values()
-        for one in found
-    ]
-
-
 def recover(run: str | os.PathLike) -> None:
     """Tidies what a killed process left; call it once at the start, under the run's lock."""
-    folder = _folder(run)
+    folder = checkpoints_folder(run)
     if not folder.is_dir():
         return
     files.remove_temporaries(folder)
@@ -209,7 +189,8 @@ def _listing(what: str, names: list[str], most: int = 8) -> str:
     return f"{what}: {', '.join(names[:most])}{more}" if names else ""
 
 
-def _folder(run: str | os.PathLike) -> Path:
+def checkpoints_folder(run: str | os.PathLike) -> Path:
+    """Where a run keeps them, each in a folder named by its step."""
     return Path(run) / "checkpoints"
 
 
@@ -217,7 +198,7 @@ def _steps_or_error(run: str | os.PathLike) -> list[int]:
     steps = list_checkpoints(run)
     if not steps:
         raise UserError(
-            f"no checkpoint in {_folder(run)}:"
+            f"no checkpoint in {checkpoints_folder(run)}:"
             f" `python -m train --run_dir {os.fspath(run)}` makes one"
         )
     return steps
@@ -233,17 +214,19 @@ def _parse_step(which: str | int) -> int:
 def _load_newest_intact(run: str | os.PathLike, steps: list[int], optimizer: bool) -> Checkpoint:
     for step in reversed(steps):
         try:
-            return _read(_folder(run) / str(step), optimizer)
+            return _read(checkpoints_folder(run) / str(step), optimizer)
         except DamagedCheckpoint as error:
             print(f"{error}; trying the checkpoint before it", flush=True)
-    raise UserError(f"every checkpoint in {_folder(run)} is damaged; remove the run and start anew")
+    raise UserError(
+        f"every checkpoint in {checkpoints_folder(run)} is damaged; remove the run and start anew"
+    )
 
 
 def _best_until(run: str | os.PathLike, step: int) -> int | None:
     """The best step as the newest checkpoint up to `step` knows it."""
     for other in reversed([other for other in list_checkpoints(run) if other <= step]):
         try:
-            return _read_state(_folder(run) / str(other))["best_step"]
+            return read_state(checkpoints_folder(run) / str(other))["best_step"]
         except DamagedCheckpoint:
             continue  # `load` reports damage; here an older one knows enough
     return None
@@ -293,7 +276,7 @@ def _publish(temporary: Path, folder: Path, step: int) -> None:
 
 
 def _remove_old(run: str | os.PathLike, step: int, kept: Collection[int | None], keep: int) -> None:
-    folder, steps = _folder(run), list_checkpoints(run)
+    folder, steps = checkpoints_folder(run), list_checkpoints(run)
     for later in [other for other in steps if other > step]:
         aside = folder / f"{_ASIDE}{later}"
         files.remove(aside)
@@ -312,11 +295,11 @@ def _lighten(
     """Removes the optimizer's arrays of kept checkpoints that no run would go on from."""
     others = [other for other in list_checkpoints(run) if other not in needed]
     for step in others[: max(0, len(others) - keep)]:
-        folder = _folder(run) / str(step)
+        folder = checkpoints_folder(run) / str(step)
         if step in kept and (folder / "optimizer").exists():
             # What does not work now does not matter, and is tried again at the next save.
             with suppress(OSError, DamagedCheckpoint):
-                state = _read_state(folder)
+                state = read_state(folder)
                 left = {name: x for name, x in state["files"].items() if name.startswith("weights")}
                 # Said first: the arrays may be there without being listed, but not the reverse.
                 state = {**state, "files": left, _WEIGHTS_ALONE: True}
@@ -325,7 +308,7 @@ def _lighten(
 
 
 def _read(folder: Path, optimizer: bool) -> Checkpoint:
-    state = _read_state(folder)
+    state = read_state(folder)
     hashes = state.pop("files")
     if state.pop(_WEIGHTS_ALONE, False) and optimizer:
         raise DamagedCheckpoint(
@@ -336,7 +319,12 @@ def _read(folder: Path, optimizer: bool) -> Checkpoint:
     return Checkpoint(state["step"], read["weights"], read.get("optimizer", {}), state)
 
 
-def _read_state(folder: Path) -> dict[str, Any]:
+def read_state(folder: Path) -> dict[str, Any]:
+    """What state.json says of the checkpoint in this folder; `files` has the sha256 of each.
+
+    Raises:
+        DamagedCheckpoint: it is missing or changed.
+    """
     path = folder / "state.json"
     try:
         state = parse_json(path.read_text(encoding="utf-8"))
@@ -348,20 +336,12 @@ def _read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def _examine(folder: Path) -> list[Finding]:
-    """One finding for each file of a checkpoint."""
-    state = examine(folder / "state.json", lambda: _read_state(folder) and None)
-    if state.problem:
-        return [state]
-    hashes = _read_state(folder)["files"]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        arrays = pool.map(
-            lambda name: examine(folder / name, lambda: _check(folder / name, hashes[name])), hashes
-        )
-        return [state, *arrays]
+def check_sum(path: Path, digest: str) -> None:
+    """Compares a file of a checkpoint with the sha256 of its state.
 
-
-def _check(path: Path, digest: str) -> None:
+    Raises:
+        DamagedCheckpoint: it is missing or changed.
+    """
     try:
         found = files.sha256(path)
     except OSError as error:
@@ -382,7 +362,7 @@ def _parameter_names(part: str, names: Iterable[str]) -> list[str]:
 
 
 def _read_array(path: Path, digest: str) -> np.ndarray:
-    _check(path, digest)
+    check_sum(path, digest)
     try:
         return load_array(path)
     except (OSError, ValueError) as error:
