@@ -254,7 +254,8 @@ def prediction_rows(
     Of a method that ranks all tags, the first `tags` are the prediction, and all the `ranking`.
     """
     # Columns of two passes stand side by side: another order would pair one post with another's.
-    assert np.array_equal(decoded.rows, forced.rows), "two passes gave the posts in two orders"
+    if not np.array_equal(decoded.rows, forced.rows):
+        raise RuntimeError("two passes gave the posts in two orders")
     rows = []
     for place, row in enumerate(decoded.rows.tolist()):
         words = view.vocabulary.decode(decoded.ids[place])

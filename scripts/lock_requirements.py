@@ -5,10 +5,11 @@
 Files are those that pip chooses on Linux x86_64 under Python 3.11 to 3.13, with the C libraries of
 Debian 10 (2.28) and of later systems. The hashes are what the package index says of its files; from
 then on, `scripts/setup.sh --locked` installs these bytes or nothing. Run it after each change of
-requirements.txt; a test holds the two to the same versions.
+requirements.txt: it asks for what is new, and a test holds the two to the same versions.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -26,6 +27,8 @@ READABLE, LOCK = ROOT / "requirements.txt", ROOT / "requirements.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 C_LIBRARIES = (28, 34, 39)  # glibc 2.x; a wheel for an older one serves later ones too
 OLDER_NAMES = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
+HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+ENTRY = re.compile(r"^(?=[^\s#])", re.MULTILINE)
 HEAD = """\
 # Written by `python -m scripts.lock_requirements` from requirements.txt: do not edit. Linux x86_64,
 # Python 3.11 to 3.13. To install these very files: scripts/setup.sh --locked
@@ -87,20 +90,37 @@ def _ask(wanted: Sequence[str], flags: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
+def read_hashes(text: str) -> dict[str, set[str]]:
+    """The hashes in a lock: each package as it stands there, with its condition, to sha256."""
+    return {
+        _line(pin): set(HASH.findall(part))
+        for part in ENTRY.split(text)
+        for pin in read_pins(part).values()
+    }
+
+
+def _line(pin: Requirement) -> str:
+    marker = f" ; {pin.marker}" if pin.marker else ""
+    return f"{canonicalize_name(pin.name)}{pin.specifier}{marker}"
+
+
 def format_lock(pins: Mapping[str, Requirement], hashes: Mapping[str, Iterable[str]]) -> str:
     """The lock file: each package on lines of its own, by name."""
     lines = []
     for name, pin in sorted(pins.items()):
-        marker = f" ; {pin.marker}" if pin.marker else ""
         found = [f"    --hash=sha256:{digest}" for digest in sorted(hashes[name])]
-        lines.append(" \\\n".join([f"{name}{pin.specifier}{marker}", *found]))
+        lines.append(" \\\n".join([_line(pin), *found]))
     return HEAD + "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Asks the index and writes the lock."""
+    """Asks the index for what the lock has not yet, and writes it."""
     pins = read_pins(READABLE.read_text(encoding="utf-8"))
-    write_text(LOCK, format_lock(pins, find_hashes(pins)))
+    known = read_hashes(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
+    new = {name: pin for name, pin in pins.items() if _line(pin) not in known}
+    found = find_hashes(new) if new else {}
+    hashes = {name: found.get(name) or known[_line(pin)] for name, pin in pins.items()}
+    write_text(LOCK, format_lock(pins, hashes))
     print(f"{LOCK.name}: {len(pins)} packages, {LOCK.stat().st_size / 1000:.0f} kB")
 
 

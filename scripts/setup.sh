@@ -2,6 +2,9 @@
 # Makes .venv from requirements.txt and checks the programs, dictionary and fonts that are not Python.
 # Installs what is missing with apt where it may; otherwise prints the command and stops.
 # Safe to repeat: a second run takes a second. PYTHON=/path/to/python3.12 chooses the interpreter.
+#
+#   scripts/setup.sh            installs requirements.txt
+#   scripts/setup.sh --locked   installs requirements.lock: files with the sha256 noted there, or none
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,9 +28,13 @@ find_python() {
     "install one, or name it: PYTHON=/path/to/python3.11 $0"
 }
 
+install_locked() {
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps "$@"
+}
+
 install_python_packages() {
   local stamp=.venv/requirements.sha256 wanted python
-  wanted=$(sha256sum requirements.txt)
+  wanted=$(sha256sum "$requirements")
   if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c '' 2>/dev/null; then
     return
   fi
@@ -36,8 +43,15 @@ install_python_packages() {
     fail "$python has no venv module: apt-get install python3-venv (Debian, Ubuntu), then try again"
   # Kept when it runs, so that new requirements do not download everything again.
   .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
-  echo "setup: installing requirements.txt into .venv (0.7 GB to download, 2.5 GB on disk)"
-  .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt
+  echo "setup: installing $requirements into .venv (0.7 GB to download, 2.5 GB on disk)"
+  if [[ $requirements == requirements.lock ]]; then
+    # What builds packages comes first, by its hash too: pip would bring it unchecked for each.
+    sed -n '/^\(setuptools\|wheel\)==/,/[^\\]$/p' requirements.lock >.venv/build.lock
+    install_locked --only-binary :all: -r .venv/build.lock
+    install_locked --no-build-isolation -r requirements.lock
+  else
+    .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt
+  fi
   echo "$wanted" >"$stamp"
 }
 
@@ -91,6 +105,12 @@ install_system_packages() {
   [[ -z $missing ]] || fail "installed, but still not found: $missing"
 }
 
+requirements=requirements.txt
+case "$*" in
+  "") ;;
+  --locked) requirements=requirements.lock ;;
+  *) fail "found the arguments $*, expected none or --locked" ;;
+esac
 install_python_packages
 install_system_packages
 echo "setup: ready (.venv, Java, English dictionary, fonts, Chromium)"

@@ -57,7 +57,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
             if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise UserError(f"{archive} has a link or device: {entry.filename!r:.100}")
             budget.take(entry.file_size)
-        file.extractall(folder)
+        file.extractall(folder)  # nosec B202  # every name was checked above
 
 
 def _unpack_tar(archive: Path, folder: Path) -> None:
@@ -65,7 +65,8 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         raise UserError("unpacking safely needs Python 3.11.4 or later")
     with tarfile.open(archive) as file:
         # The list of a packed archive is known only at its end: each entry is checked as it comes.
-        file.extractall(folder, _checked(file, _Budget(archive, folder)), filter="data")
+        entries = _checked(file, _Budget(archive, folder))
+        file.extractall(folder, entries, filter="data")
 
 
 def _checked(file: tarfile.TarFile, budget: "_Budget") -> Iterator[tarfile.TarInfo]:

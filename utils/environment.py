@@ -73,7 +73,8 @@ def _as_diff(name: str) -> bytes:
 def _git(*arguments: str) -> bytes:
     """What git prints about this code; nothing without git or outside a repository."""
     try:
-        found = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True)
+        command = ["git", "-C", str(ROOT), *arguments]
+        found = subprocess.run(command, capture_output=True)
     except OSError:
         return b""
     return found.stdout

@@ -21,15 +21,12 @@ def bounded_lines(
         begun: whether the file stands behind its beginning, where a mark is a part of a line.
     """
     while line := file.readline(longest + 1):
-        if not begun:
-            line, begun = line.removeprefix(BOM), True
-            if not line:
-                continue
         if len(line) > longest and not line.endswith(b"\n"):
             pass_over(file, longest)
             yield None
-        else:
+        elif line := line if begun else line.removeprefix(BOM):
             yield line
+        begun = True
 
 
 def pass_over(file: BinaryIO, piece: int = LONGEST) -> None:

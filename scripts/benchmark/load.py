@@ -86,7 +86,7 @@ def _measure(root: Path, options: Load, bare: float) -> dict[str, float | int]:
     posts = _open(root, options.layer)
     opened = time.perf_counter() - began
     read = partial(_read, strategy, posts, options.batch_size)
-    features = np.load(posts.features.path, mmap_mode="r").view(np.ndarray)
+    features = np.load(posts.features.path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     order = epoch_order(posts, 0, 0)
     order = order[order < len(features)]  # each image once, so that every checksum is compared
     _warm_up(strategy, root, options, order)

@@ -124,11 +124,11 @@ except (MediaError, UserError) as error:
     print(error)"""
 
 
-def with_a_gigabyte(path, before, after):
+def with_a_gigabyte(path, before, after, size=GIGABYTE):
     """A file with a line of 1 GB between two others; it takes no room on the disk."""
     with open(path, "wb") as file:
         file.write(before)
-        file.truncate(len(before) + GIGABYTE)
+        file.truncate(len(before) + size)
         file.seek(0, 2)
         file.write(b"\n" + after)
     return path
@@ -145,8 +145,9 @@ print(len(posts), dict(problems.counts), problems.examples)"""
 TOO_LONG = "{'line longer than 16 MB': 1} {'line longer than 16 MB': ['line 2']}"
 
 
-def test_a_line_of_a_gigabyte_costs_one_post_and_no_memory(tmp_path):
-    path = with_a_gigabyte(tmp_path / "posts.jsonl", POST, POST)
+@pytest.mark.parametrize("size", [2**25, pytest.param(GIGABYTE, marks=pytest.mark.slow)])
+def test_a_long_line_costs_one_post_and_no_memory(tmp_path, size):
+    path = with_a_gigabyte(tmp_path / "posts.jsonl", POST, POST, size)
     said, peak = peak_of(READ_CRAWL, path)
     assert said == f"2 {TOO_LONG}" and peak < GIGABYTE / 2
 

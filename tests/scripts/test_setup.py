@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-REAL = ("bash", "cat", "dirname", "echo", "env", "head", "mkdir", "sha256sum", "touch", "xargs")
+REAL = (
+    "bash",
+    "cat",
+    "dirname",
+    "echo",
+    "env",
+    "head",
+    "mkdir",
+    "sed",
+    "sha256sum",
+    "touch",
+    "xargs",
+)
 EVERYTHING = (
     "default-jre-headless libenchant-2-2 hunspell-en-us chromium "
     "fonts-noto-color-emoji fonts-noto-cjk fontconfig"
@@ -62,10 +74,10 @@ class Machine:
         (self.bin / "dictionary").touch()
         return self
 
-    def setup(self, **variables: str) -> subprocess.CompletedProcess:
+    def setup(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
         (self.bin / "calls").write_text("")
         environment = {"PATH": str(self.bin), "BIN": str(self.bin), **variables}
-        command = [shutil.which("bash"), self.root / "scripts" / "setup.sh"]
+        command = [shutil.which("bash"), self.root / "scripts" / "setup.sh", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
     def calls(self, name: str) -> list[str]:
@@ -176,7 +188,7 @@ def test_installed_but_broken_is_said(machine):
 def test_every_requirement_is_pinned_and_explained():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     for line in filter(lambda line: line and not line.startswith("#"), lines):
-        assert re.fullmatch(r"[\w-]+==[\w.]+ +# \S.+", line), line
+        assert re.fullmatch(r"[\w-]+==[\w.]+(; [^#]+)? +# \S.+", line), line
 
 
 def test_stamp_is_the_hash_of_the_requirements(machine):
@@ -188,3 +200,24 @@ def test_stamp_is_the_hash_of_the_requirements(machine):
 @pytest.mark.parametrize("name", ["setup.sh", "run_tests.sh", "../.ci/run"])
 def test_scripts_are_executable(name):
     assert os.access(ROOT / "scripts" / name, os.X_OK)
+
+
+def test_locked_installs_files_by_their_hashes_alone(machine):
+    lock = "".join(f"{n}==1.0 \\\n    --hash=sha256:{n}\n" for n in ("a", "setuptools", "wheel"))
+    (machine.root / "requirements.lock").write_text(lock)
+    assert machine.has_everything().setup("--locked").returncode == 0
+    installs = [call for call in machine.calls("python") if "pip install" in call]
+    assert len(installs) == 2
+    assert all("--require-hashes --no-deps" in call for call in installs)
+    assert "-r .venv/build.lock" in installs[0] and "--no-build-isolation" in installs[1]
+    assert installs[1].endswith("-r requirements.lock")
+    build = (machine.root / ".venv/build.lock").read_text()
+    assert build == lock.partition("a==1.0 \\\n    --hash=sha256:a\n")[2]
+    assert machine.setup("--locked").returncode == 0  # and a second time nothing
+    assert not [call for call in machine.calls("python") if "pip install" in call]
+    machine.setup()  # the readable requirements are others
+    assert [call for call in machine.calls("python") if "-r requirements.txt" in call]
+
+
+def test_an_unknown_argument_is_one_line(machine):
+    assert "expected none or --locked" in only_line(machine.setup("--lock"))
