@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_loader.images import ImageError, read_image
+from data_loader.images import ImageError
+from data_loader.stills import read_still
 from scripts.cards import marked_prediction, name_users
 from utils import figures
 from utils.chromium import render_html
@@ -148,7 +149,7 @@ def load_images(posts: list[Post], folder: Path) -> list[np.ndarray | None]:
     images = []
     for post in posts:
         try:
-            images.append(read_image(folder / post.image))
+            images.append(read_still(folder / post.image))
         except (ImageError, OSError):
             images.append(None)
     gone = sum(image is None for image in images)

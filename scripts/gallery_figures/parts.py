@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data_loader.images import ImageError, read_image
+from data_loader.images import ImageError
+from data_loader.stills import read_still
 from utils import figures, heatmap
 from utils.predictions import for_people
 
@@ -103,7 +104,7 @@ class Album:
     def pixels(self, name: str) -> np.ndarray | None:
         """uint8 [H, W, 3], or None where there is no readable picture."""
         try:
-            return read_image(self.folder / name)
+            return read_still(self.folder / name)
         except (ImageError, OSError):
             self.gone.add(name)
             return None
