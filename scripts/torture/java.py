@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.torture.outcome import NotHereError, Outcome, TortureError, attempt
 from scripts.torture.programs import Workshop, expect_one_line, expect_success, finish, start
 
-SILENCE = "3"  # seconds after which a stopped Java counts as hung
+SILENCE = "20"  # seconds after which a Java that does nothing counts as hung; METEOR loads in ten
 ROWS = 4000  # METEOR works on them long enough to be caught
 PATIENCE = 120.0
 
@@ -35,7 +35,7 @@ def _signal_java(workshop: Workshop, number: int) -> None:
         os.kill(_find_meteor(process), number)
     finally:
         ended = finish(process)
-    died = "ended after" if number == signal.SIGKILL else f"did nothing for {SILENCE} seconds"
+    died = "ended" if number == signal.SIGKILL else f"did nothing for {SILENCE} seconds"
     expect_one_line(ended, died, "java -version")
 
 
@@ -43,7 +43,9 @@ def _fill_pipe(workshop: Workshop) -> None:
     """Both directions at once: thousands of rows of hundreds of words."""
     _need_java()
     place = _place(workshop, "java-pipe", words=200)
-    expect_success(finish(start("scripts.score", [*_flags(), "--tokenizer", "ptb"], place)))
+    expect_success(
+        finish(start("scripts.score", ["predictions.jsonl", "--tokenizer", "ptb"], place))
+    )
 
 
 def _take_java(workshop: Workshop) -> None:
