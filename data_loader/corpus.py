@@ -15,12 +15,12 @@ import numpy as np
 
 from data_loader.characters import Characters, Form
 from data_loader.columns import Columns, disk_error, open_columns, write_columns
-from data_loader.root import replacing_folder
+from data_loader.root import building, replacing_folder
 from data_loader.text_files import Story, read_stories, split_stories
 from data_loader.vocabulary import EOS, UNK
 from utils.checks import check_range
 from utils.errors import UserError
-from utils.files import sha256, with_checksum, without_checksum, write_json
+from utils.files import remove_temporaries, sha256, with_checksum, without_checksum, write_json
 from utils.json_text import expecting, parse_json
 
 FORMAT = 1
@@ -129,6 +129,13 @@ def build_corpus(options: CorpusOptions) -> Corpus:
     """
     options.check()
     out = options.out
+    with building(out.parent, out.name):
+        remove_temporaries(out.parent, out.name)
+        _build(options, out)
+    return open_corpus(out)
+
+
+def _build(options: CorpusOptions, out: Path) -> None:
     if out.exists() and not options.overwrite:
         raise UserError(f"{out} exists; add --overwrite to replace it, or choose another --out")
     if out.exists() and not (out / DESCRIPTION).is_file():
@@ -140,12 +147,10 @@ def build_corpus(options: CorpusOptions) -> Corpus:
     if not characters.characters:
         raise UserError(f"no character occurs {options.min_count} times: lower --min_count")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(out) as folder:
             _write(folder, subsets, characters, _settings(options), skipped)
     except OSError as error:
         raise disk_error(out, error) from error
-    return open_corpus(out)
 
 
 def open_corpus(folder: Path) -> Corpus:

@@ -44,19 +44,19 @@ def locked_root(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def building(root: Path, view: str) -> Iterator[None]:
-    """Reserves the name of a view from the beginning of its build: no second process builds it.
+def building(root: Path, name: str) -> Iterator[None]:
+    """Reserves the name of a view, or of a corpus, from the beginning of its build.
 
-    Other views of the root may be built meanwhile.
+    No second process builds it; others may be built in this folder meanwhile.
 
     Raises:
-        UserError: another process builds this view; or the root cannot be made or written.
+        UserError: another process builds it; or the folder cannot be made or written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to the data root {root}: {error.strerror}") from error
-    lock = take_named_lock(root / f".{view}.lock", f"{root / view} is being built")
+        raise UserError(f"cannot write in {root}: {error.strerror}") from error
+    lock = take_named_lock(root / f".{name}.lock", f"{root / name} is being built")
     try:
         yield
     finally:

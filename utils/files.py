@@ -71,9 +71,13 @@ def is_temporary(path: Path) -> bool:
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
-def remove_temporaries(folder: Path) -> list[Path]:
-    """Removes what killed processes left in `folder`; only call this under the folder's lock."""
-    leftovers = [path for path in Path(folder).iterdir() if is_temporary(path)]
+def remove_temporaries(folder: Path, name: str | None = None) -> list[Path]:
+    """Removes what killed processes left in `folder`; only call this under the folder's lock.
+
+    With `name`, only what was to become that file or folder, under a lock of its own.
+    """
+    found = ((path, _TEMPORARY.fullmatch(path.name)) for path in Path(folder).iterdir())
+    leftovers = [path for path, parts in found if parts and name in (None, parts["name"])]
     for path in leftovers:
         remove(path)
     return leftovers
