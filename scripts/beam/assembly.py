@@ -15,7 +15,7 @@ from data_loader.filters import Account
 from data_loader.posts import Problems
 from data_loader.report import Tally, make_report
 from data_loader.vocabulary import Vocabulary
-from scripts.beam.columns import FACTS, IDF, OF_ALL, USERS, Place, read_tally
+from scripts.beam.columns import COUNTS, IDF, OF_ALL, USERS, Workplace, read_tally
 from scripts.beam.parts import Plan
 from scripts.beam.words import Words
 from utils.files import write_json
@@ -33,7 +33,7 @@ def write_findings(
     write_json(folder / FINDINGS, about | found | accounts)
 
 
-def assemble(place: Place, about_language: dict | None) -> None:
+def assemble(place: Workplace, about_language: dict | None) -> None:
     """Writes the view from what the workers wrote.
 
     Args:
@@ -45,7 +45,7 @@ def assemble(place: Place, about_language: dict | None) -> None:
     """
     found = _read_json(place.folder / FINDINGS)
     folders = [place.of_part(part) for part in found["parts"]]
-    facts = [_read_json(folder / FACTS) for folder in folders]
+    facts = [_read_json(folder / COUNTS) for folder in folders]
     columns = {name: join_columns([one / name for one in folders]) for name in found["names"]}
     users = join_columns([one / USERS for one in folders])["users"]
     idf = open_columns(place.folder / OF_ALL / IDF)[IDF]

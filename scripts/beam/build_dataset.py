@@ -28,7 +28,7 @@ from data_loader.source_flags import PAPERS
 from data_loader.sources import SOURCES
 from data_loader.view import REPORT, read_json
 from scripts.beam.assembly import FINDINGS, assemble, write_findings
-from scripts.beam.columns import OF_ALL, Place, WriteParts
+from scripts.beam.columns import OF_ALL, Workplace, WriteParts
 from scripts.beam.parts import BORDERS, FACTS, KEPT, MakeParts, divide_part, make_plan
 from scripts.beam.pipeline_options import (
     make_pipeline,
@@ -80,7 +80,7 @@ def build_view(options: Options, pipeline_options: PipelineOptions) -> tuple[Pat
         return order.folder, False
     about_language = order.describe_language()
     with building(order.options.out, order.folder.name), _working_folder(options, order) as folder:
-        place = Place(folder.absolute(), _absolute(order), _other(order))
+        place = Workplace(folder.absolute(), _absolute(order), _other(order))
         with workers_errors_in_words(), make_pipeline(pipeline_options) as pipeline:
             _build(pipeline, place, options.parts)
         assemble(replace(place, order=order), about_language)
@@ -99,7 +99,7 @@ def _check(options: Options) -> None:
         raise UserError(f"--parts is {options.parts}, expected 0 to {MOST_PARTS}")
 
 
-def _build(pipeline: beam.Pipeline, place: Place, parts: int) -> None:
+def _build(pipeline: beam.Pipeline, place: Workplace, parts: int) -> None:
     """The whole pipeline: reading, filters, split, vocabulary, contexts, columns."""
     order, one = place.order, beam.pvalue.AsSingleton
     files = SOURCES[order.options.source].files(order.options.input, order.options.task)

@@ -22,13 +22,13 @@ from scripts.beam.parts import Plan, divide_part
 from scripts.beam.words import Words
 from utils.files import new_folder, write_json
 
-FACTS = "facts.json"
+COUNTS = "counts.json"
 USERS = "of_users"  # a folder of a part
 OF_ALL, IDF = "of-all", "idf"
 
 
 @dataclass(frozen=True)
-class Place:
+class Workplace:
     """Where the parts are put together.
 
     Attributes:
@@ -56,7 +56,7 @@ class WriteParts(beam.PTransform):
 
     def __init__(
         self,
-        place: Place,
+        place: Workplace,
         borders: beam.PCollection,
         plan: beam.PCollection,
         words: beam.PCollection,
@@ -111,7 +111,7 @@ def _sum_users(counts: Iterable[tuple[int, np.ndarray]]) -> tuple[int, np.ndarra
 
 def _write_part(
     element: tuple[int, list[tuple]],
-    place: Place,
+    place: Workplace,
     borders: list[str],
     plan: Plan,
     words: Words,
@@ -134,14 +134,14 @@ def _write_folder(folder: Path, columns: Mapping[str, Mapping], facts: dict) -> 
         with new_folder(folder) as new:
             for name, arrays in columns.items():
                 write_columns(new / name, arrays)
-            write_json(new / FACTS, facts)
+            write_json(new / COUNTS, facts)
     except OSError:
         if not folder.exists():  # else another worker was told to do the same, and did
             raise
 
 
 def _facts(
-    split: dict[str, list[Post]], part: int, borders: list[str], place: Place
+    split: dict[str, list[Post]], part: int, borders: list[str], place: Workplace
 ) -> dict[str, dict]:
     """Numbers that add up to those of report.json."""
     everything = [post for posts in split.values() for post in posts]
@@ -166,7 +166,7 @@ def read_tally(counts: dict[str, list]) -> Tally:
     return Tally(**{name: Counter(dict(pairs)) for name, pairs in counts.items()})
 
 
-def _others(part: int, borders: list[str], place: Place) -> tuple[View | None, range | None]:
+def _others(part: int, borders: list[str], place: Workplace) -> tuple[View | None, range | None]:
     """The view of the other task, and its users who belong to a part."""
     if place.other is None:
         return None, None
