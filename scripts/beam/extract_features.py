@@ -30,8 +30,9 @@ from utils.errors import UserError, run_command
 if TYPE_CHECKING:
     from model.encoders import ImageEncoder
 
-SHARD_IMAGES = 2000  # what a worker does at a time, and loses when it is killed at the worst moment
-MOST_SHARDS = 999_999
+SHARD_IMAGES = 2000  # what a worker does at a time
+# Every shard looks at the states of all rows when it begins, and leaves a lock file.
+USUAL_SHARDS, MOST_SHARDS = 1000, 999_999
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Options:
 
     extract: local.Options
     parts: int = 0
-    """Shards that the rows are worked on in; 0 is one for each 2,000 images. Features are the same
-    for any number."""
+    """Shards that the rows are worked on in, several for each worker; 0 is one for each 2,000
+    images, at most 1,000. Features are the same for any number."""
 
 
 def main() -> None:
@@ -65,7 +66,7 @@ def extract_features(options: Options, pipeline_options: PipelineOptions) -> Non
         # Weights that do not load must not leave empty features behind.
         local.make_encoder(work, 1)
         FeatureWriter(extract.data_dir, work.description, work.names, work.note).close()
-    shards = options.parts or 1 + len(work.names) // SHARD_IMAGES
+    shards = options.parts or min(USUAL_SHARDS, 1 + len(work.names) // SHARD_IMAGES)
     with workers_errors_in_words(), make_pipeline(pipeline_options) as pipeline:
         _ = (
             pipeline
