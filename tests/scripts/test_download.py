@@ -188,3 +188,27 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path):
     result = run("download_dataset.sh", tmp_path / "a.tar.gz", digest, tmp_path / "raw")
     assert result.returncode == 1 and "outside" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+@pytest.mark.parametrize("name", ["RESNET101", "RESNET152", "INCEPTION_V3"])
+def test_a_sha256_that_you_know_is_compared_beside_the_published_md5(tmp_path, name):
+    (tmp_path / "w.h5").write_bytes(DATA)
+    script = {v[0]: k for k, v in SCRIPTS.items()}[name]
+    given = {
+        f"{name}_URL": (tmp_path / "w.h5").as_uri(),
+        f"{name}_MD5": hashlib.md5(DATA).hexdigest(),
+    }
+    result = run(script, tmp_path / "to", **given, **{f"{name}_SHA256": "0" * 64})
+    assert result.returncode == 1 and "nothing was kept" in result.stderr
+    digest = hashlib.sha256(DATA).hexdigest()
+    result = run(script, tmp_path / "to", **given, **{f"{name}_SHA256": digest})
+    assert result.returncode == 0 and f"sha256 {digest}" in result.stderr
+
+
+def test_other_ways_than_https_are_refused(tmp_path):
+    result = run(
+        "download_pretrained_resnet_101.sh", tmp_path, RESNET101_URL="http://127.0.0.1/w.h5"
+    )
+    assert result.returncode == 1 and "https only" in result.stderr
+    result = run("download_dataset.sh", "ftp://127.0.0.1/a.zip", "0" * 64, tmp_path / "raw")
+    assert result.returncode == 1 and "https only" in result.stderr
