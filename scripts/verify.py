@@ -8,7 +8,6 @@ is sound, 1 where something is damaged. Nothing is changed. Every command checks
 before it uses it: this one finds damage before you need the file.
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from utils.command_line import parse
 from utils.errors import UserError, run_command
 from utils.files import sha256
 from utils.findings import Finding, examine
+from utils.json_text import parse_json
 from utils.predictions import read_predictions
 from utils.run_folder import CONFIGURATION, ENVIRONMENT, RunFolder
 
@@ -120,7 +120,7 @@ def _read_configuration(run: Path) -> None:
 
 def _read_json(path: Path) -> None:
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} is damaged ({error}); the command that wrote it writes it again"

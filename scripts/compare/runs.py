@@ -1,6 +1,5 @@
 """What run folders have to compare, as far as it is there."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from configuration import Config
 from utils.errors import UserError
+from utils.json_text import parse_json
 from utils.run_folder import RunFolder
 
 Point = tuple[float, float]
@@ -141,7 +141,7 @@ def _read_metrics(run: RunFolder) -> dict[str, Any]:
     if not run.metrics.is_file():
         return {}
     try:
-        metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
+        metrics = parse_json(run.metrics.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         print(f"{run.metrics} cannot be read ({error}): python -m eval --run_dir {run.path}")
         return {}

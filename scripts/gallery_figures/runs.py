@@ -1,6 +1,5 @@
 """The files of several runs, as far as they are there."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from scripts.gallery_figures.parts import Row
 from scripts.reproduction.attend_to_you import TABLES
 from utils.errors import UserError
 from utils.explanations import ATTENTION, CROSSED, read_attention
+from utils.json_text import parse_json
 from utils.predictions import read_predictions
 from utils.run_folder import RunFolder
 
@@ -138,7 +138,7 @@ def _with_pictures(rows: list[Row], path: Path, command: str = "scripts.explain"
 def _step(run: RunFolder) -> int | None:
     """Of the checkpoint behind the predictions, where eval has written it."""
     try:
-        step = json.loads(run.metrics.read_text(encoding="utf-8")).get("step")
+        step = parse_json(run.metrics.read_text(encoding="utf-8")).get("step")
     except (OSError, ValueError, AttributeError):
         return None
     return step if isinstance(step, int) else None

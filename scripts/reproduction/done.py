@@ -1,6 +1,5 @@
 """Which runs are done: trained to the end and evaluated, as asked, on the data that is there."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from scripts.reproduction.plan import Job
 from utils.checkpoint import list_checkpoints
 from utils.errors import UserError
 from utils.files import sha256
+from utils.json_text import parse_json
 
 # Where these differ, the numbers of a run are the same. `train.MAY_CHANGE` has these and what a run
 # may be given more of, epochs and patience: what is added there belongs here too.
@@ -203,6 +203,6 @@ def _short(value: Any) -> str:
 
 def _read(path: Path) -> dict | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

@@ -1,6 +1,5 @@
 """Two runs, number by number."""
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from utils.checkpoint import list_checkpoints, load
+from utils.predictions import read_predictions
 from utils.run_folder import RunFolder, read_json
 from utils.tables import format_table
 
@@ -99,8 +99,7 @@ def _predictions(path: Path, other: Path) -> Row:
 
 
 def _rows(path: Path) -> dict[str, dict[str, Any]]:
-    with open(path, encoding="utf-8") as lines:
-        return {row["id"]: row for row in map(json.loads, lines)}
+    return {row["id"]: row for row in read_predictions(path)}
 
 
 def _row(what: str, pairs: list[tuple[Any, Any]]) -> Row:
