@@ -1,4 +1,4 @@
-"""The README's ways from pictures and clips with planted things to where their words are."""
+"""The documents' ways from pictures and clips with planted things to where their words are."""
 
 import json
 import re
@@ -13,17 +13,18 @@ from tests.shared_data import REPOSITORY
 WAY = ("make_planted_set", "build_dataset", "extract_features", "train")
 
 
-def readme_commands(folder):
-    """The arguments of the commands about a folder, in their order."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+def commands_about(folder):
+    """The arguments of the README's and docs/saliency.md's commands, in their order."""
+    pages = [REPOSITORY / "README.md", REPOSITORY / "docs/saliency.md"]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages).replace("\\\n", " ")
     lines = re.findall(rf"^python -m (.*{folder}.*)$", text, flags=re.MULTILINE)
     return [shlex.split(line) for line in lines]
 
 
 def go(folder, last, tmp_path):
-    """Runs the README's commands about a folder up to `last`; gives what it reports."""
+    """Runs the commands about a folder up to `last`; gives what it reports."""
     way = (*WAY, last)
-    commands = readme_commands(folder)[: len(way)]
+    commands = commands_about(folder)[: len(way)]
     assert tuple(command[0].removeprefix("scripts.") for command in commands) == way
     for module, *arguments in commands:
         there = [argument.replace("toy/", f"{tmp_path}/toy/") for argument in arguments]
