@@ -1,0 +1,1 @@
+"""A page to try trained models: what each says of a picture, and why; with a JSON API."""
