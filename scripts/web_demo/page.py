@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,9 @@ class Asked:
     """The values of the page's controls, in their order."""
 
     picture: str
-    runs: list[str]
+    runs: list
     style: str
-    users: list[str]
+    users: list
     account: str
     posts: str
     words: str
@@ -55,6 +55,12 @@ class Asked:
     seed: float
     sentence: str
     story: bool
+
+    @classmethod
+    def read(cls, values: Sequence[Any]) -> "Asked":
+        """What a browser sends; a control that was never shown has no value."""
+        kinds = (field.type for field in fields(cls))
+        return cls(*map(_read, values, kinds))
 
     def people(self) -> list[Person]:
         """In whose styles; words that were edited stand for what they were computed from."""
@@ -80,6 +86,12 @@ class Asked:
             numbers = {"temperature": self.temperature, "top_p": self.top_p, "seed": int(self.seed)}
             return DecodingOptions(sample=True, **numbers)
         return DecodingOptions()
+
+
+def _read(value: Any, kind: type) -> Any:
+    if kind is list:
+        return [str(item) for item in value or []]
+    return kind(value or 0) if kind in (float, bool) else str(value or "")
 
 
 def mount_page(app: FastAPI, models: Models, shelf: Shelf, examples: Sequence[bytes]) -> None:
@@ -205,10 +217,10 @@ def _connect(
         [controls["beams"], controls["sampling"]],
         **quiet,
     )
-    inputs = [controls[name] for name in Asked.__dataclass_fields__]
+    inputs = [controls[field.name] for field in fields(Asked)]
 
     def words(*values: Any) -> tuple[Any, str]:
-        return words_of(models, Asked(*values))
+        return words_of(models, Asked.read(values))
 
     about = [controls["words"], controls["computed"]]
     latest = {"trigger_mode": "always_last"} | quiet
@@ -217,7 +229,7 @@ def _connect(
     blocks.load(words, inputs, about, **quiet)
 
     def ask(*values: Any) -> str:
-        return answer(models, shelf, Asked(*values))
+        return answer(models, shelf, Asked.read(values))
 
     shown = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "models"}
     controls["drop"].upload(_taken, None, controls["picture"], **quiet).then(
@@ -234,7 +246,8 @@ def _taken(event: gr.EventData) -> str:
 
 def words_of(models: Models, asked: Asked) -> tuple[Any, str]:
     """The words that the first model with users reads, for the field that shows them."""
-    readers = [name for name in asked.runs if models.runs[name].knows_users]
+    known = [name for name in asked.runs if name in models.runs]
+    readers = [name for name in known if models.runs[name].knows_users]
     people = asked._chosen()
     if not readers or len(people) > 1:
         label = "Several users: each with words of their own" if readers else "No model reads them"
