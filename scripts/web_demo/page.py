@@ -250,15 +250,14 @@ def words_of(models: Models, asked: Asked) -> tuple[Any, str]:
     readers = [name for name in known if models.runs[name].knows_users]
     people = asked._chosen()
     if not readers or len(people) > 1:
-        label = "Several users: each with words of their own" if readers else "No model reads them"
-        return gr.update(value="", label=label, interactive=False), ""
+        return gr.update(value="", visible=False), ""
     try:
         found = models.words(readers[0], people[0])
     except UserError:
         found = []
     text = " ".join(found)
     label = f"Words the model reads of this person ({len(found)}): edit them as you like"
-    return gr.update(value=text, label=label, interactive=True), text
+    return gr.update(value=text, label=label, visible=True), text
 
 
 def answer(models: Models, shelf: Shelf, asked: Asked) -> str:
