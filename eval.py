@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from configuration import Config, EvalConfig
+from configuration import Config, EvalConfig, Task
 from data_loader.pipeline import Posts, distribute, open_posts
 from data_loader.trained import open_posts_of_run, open_view_of_run, open_windows_of_run
 from data_loader.view import View
@@ -52,12 +52,23 @@ def main() -> None:
     path = run.path / f"predictions{suffix}.jsonl"
     write_predictions(path, rows)
     tokenizer = options.tokenizer or fitting_tokenizer(view.settings.get("tokenizer"))
-    scores = score_rows(rows, config.data.task, tokenizer, options.java_timeout)
+    scores = score(rows, config.data.task, tokenizer, options.java_timeout, path)
     made_by = how_made(options, config, posts, tags, tokenizer)
     report(run.path / f"metrics{suffix}.json", {**numbers, **made_by}, scores)
     write_report(run.path / f"evaluation{suffix}.json", environment(run.path))
     print(f"written: {path}, metrics{suffix}.json")
     hint_at_silence(rows, options.checkpoint)
+
+
+def score(rows: list[dict], task: Task, tokenizer: Tokenizer, timeout: float, path: Path) -> Scores:
+    """Scores what is written in `path`; where Java fails, nothing needs to be decoded again."""
+    try:
+        return score_rows(rows, task, tokenizer, timeout)
+    except UserError as error:
+        raise UserError(
+            f"{error}; the predictions are kept: python -m scripts.score {path} --task {task} "
+            f"--tokenizer {tokenizer}"
+        ) from error
 
 
 def check(options: EvalConfig) -> None:
