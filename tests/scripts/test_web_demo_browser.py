@@ -37,7 +37,9 @@ def address(pictured_world, tmp_path_factory):
             make_run(pictured_world, folder / task, task=task)
         models = load_models([folder / "caption", folder / "hashtag"])
         app = make_app(models, [photo_of(pictured_world)])
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
+        )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         while not server.started:
@@ -66,11 +68,12 @@ def browser():
 @pytest.fixture
 def open_page(browser: Browser, address):
     """Opens the page at a width; in the end, nothing was asked elsewhere and no script failed."""
-    asked, failed = [], []
+    asked, failed, contexts = [], [], []
 
     def opened(size: str = "desktop", **settings: object) -> Page:
         width, height = SIZES[size]
         context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("request", lambda request: asked.append(request.url))
@@ -80,6 +83,8 @@ def open_page(browser: Browser, address):
         return page
 
     yield opened
+    for context in contexts:
+        context.close()
     assert asked and not failed
     ours = (address, "data:", f"blob:{address}")
     assert not [url for url in asked if not url.startswith(ours)]
