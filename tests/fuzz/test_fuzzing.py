@@ -14,7 +14,6 @@ from scripts.torture.words import check_nothing_invented, check_rejoins, check_t
 from tests.shared_data import REPOSITORY
 from utils.errors import UserError
 
-
 # Any text is cut into words; a file that cannot be used is counted, and others are read.
 NEVER_REFUSED = {
     *("tokenizer", "hashtags", "links", "released tokenizers", "characters", "korean"),
