@@ -1,4 +1,4 @@
-"""`python -m eval` where Java fails: what was decoded is kept, and the message says how to go on."""
+"""`python -m eval` where Java fails: what was decoded is kept, and can be scored."""
 
 import pytest
 
