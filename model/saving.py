@@ -1,6 +1,6 @@
 """Weights and optimizer between the running model and checkpoints on disk."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,17 @@ class RunSink:
         """One checkpoint: plain arrays under the model's own names."""
         weights, moments = self.captioner.parameters.values(), self.optimizer.state()
         state, run = {**self.state, **state}, self.reporter.run.path
-        kept = state["snapshots"]
-        kept = kept if self.keep_snapshots is None else kept[-self.keep_snapshots :]
+        kept = self._kept(state["snapshots"])
         checkpoint.save(run, step, weights, moments, state, self.keep, best, kept)
+
+    def clear(self, progress: Progress) -> None:
+        """Does what a kill right after the last checkpoint has left undone."""
+        run = self.reporter.run.path
+        if checkpoint.list_checkpoints(run)[-1:] == [progress.step]:
+            checkpoint.clear(run, self.keep, self._kept(progress.snapshots))
+
+    def _kept(self, snapshots: Sequence[int]) -> Sequence[int]:
+        return snapshots if self.keep_snapshots is None else snapshots[-self.keep_snapshots :]
 
     def show(self, step: int) -> None:
         """Shows a few posts in TensorBoard."""

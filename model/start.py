@@ -80,7 +80,7 @@ def start(
     print(f"parameters: {captioner.parameters.count():,}; global batch: {feed.global_batch}")
     if progress.step:
         print(f"resuming at step {progress.step}")
-    sink = _make_sink(settings, run, captioner, optimizer, sizes, feed, progress.step, sampler)
+    sink = _make_sink(settings, run, captioner, optimizer, sizes, feed, progress, sampler)
     return Trainer(
         strategy,
         captioner,
@@ -175,15 +175,17 @@ def _make_sink(
     optimizer: Optimizer,
     sizes: Mapping[str, int],
     feed: Feed,
-    step: int,
+    progress: Progress,
     sampler: Sampler | None,
 ) -> Sink:
     """Log, TensorBoard, bar and checkpoints; nothing in a worker that is not the chief."""
     if run is None:
         return NoSink()
-    run.truncate_log(step)
+    run.truncate_log(progress.step)
     train = settings.train
-    reporter = Reporter(run, train.epochs * feed.steps_per_epoch, step)
+    reporter = Reporter(run, train.epochs * feed.steps_per_epoch, progress.step)
     state = {"sizes": dict(sizes), "seed": train.seed}
     keep = (train.keep_checkpoints, state, train.keep_snapshots)
-    return RunSink(reporter, captioner, optimizer, *keep, sampler)
+    sink = RunSink(reporter, captioner, optimizer, *keep, sampler)
+    sink.clear(progress)
+    return sink

@@ -93,9 +93,24 @@ def save(
         ) from error
     finally:
         files.remove(temporary)
+    _set_aside_later(run, step)
+    clear(run, keep, kept)
+    return folder / str(step)
+
+
+def clear(run: str | os.PathLike, keep: int = 1, kept: Collection[int] = ()) -> None:
+    """Removes what is no longer kept beside the newest checkpoint, which must be sound.
+
+    `save` does so; a resumed run does it again, since a kill may have come in between.
+
+    Args:
+        run: the run folder.
+        keep, kept: as of `save`.
+    """
+    step = list_checkpoints(run)[-1]
+    best_step = _best_until(run, step)
     _remove_old(run, step, {best_step, *kept}, keep)
     _lighten(run, {step, best_step}, kept, keep)
-    return folder / str(step)
 
 
 def load(run: str | os.PathLike, which: str | int = "last", optimizer: bool = True) -> Checkpoint:
@@ -275,12 +290,16 @@ def _publish(temporary: Path, folder: Path, step: int) -> None:
     files.remove(replaced)
 
 
-def _remove_old(run: str | os.PathLike, step: int, kept: Collection[int | None], keep: int) -> None:
-    folder, steps = checkpoints_folder(run), list_checkpoints(run)
-    for later in [other for other in steps if other > step]:
+def _set_aside_later(run: str | os.PathLike, step: int) -> None:
+    folder = checkpoints_folder(run)
+    for later in [other for other in list_checkpoints(run) if other > step]:
         aside = folder / f"{_ASIDE}{later}"
         files.remove(aside)
         (folder / str(later)).rename(aside)
+
+
+def _remove_old(run: str | os.PathLike, step: int, kept: Collection[int | None], keep: int) -> None:
+    folder, steps = checkpoints_folder(run), list_checkpoints(run)
     others = [other for other in steps if other < step and other not in kept]
     for old in others[: max(0, len(others) - keep)]:
         # Renamed first: a half removed folder must not look like a damaged checkpoint.

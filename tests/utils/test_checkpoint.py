@@ -252,3 +252,17 @@ def whole(run):
     folder = run / "checkpoints"
     steps = checkpoint.list_checkpoints(run)
     return {step: (folder / str(step) / "optimizer").exists() for step in steps}
+
+
+def test_what_a_kill_left_uncleared_is_cleared(tmp_path, monkeypatch):
+    """A kill between the newest checkpoint and the removal of those that it supersedes."""
+    save(tmp_path, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "clear", lambda *_: None)
+        for step in (20, 30, 40, 50):
+            save(tmp_path, step, best=step == 20, keep=1)
+    assert checkpoint.list_checkpoints(tmp_path) == [10, 20, 30, 40, 50]
+    checkpoint.clear(tmp_path, keep=1, kept=[30])
+    assert checkpoint.list_checkpoints(tmp_path) == [20, 30, 40, 50]
+    checkpoint.clear(tmp_path, keep=1)
+    assert checkpoint.list_checkpoints(tmp_path) == [20, 40, 50]
