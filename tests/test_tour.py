@@ -1,5 +1,6 @@
 """The notebook of docs/ runs from its first cell to its last, and shows what it promises."""
 
+import re
 import shutil
 
 import nbformat
@@ -30,4 +31,5 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert "epoch 6: validation loss" in printed and "of the words right" in printed
     assert "words of ours that it read: " in printed
+    assert re.search(r"^ +we: \w+ \w+", printed, re.MULTILINE)  # it says something
     assert len(pictures) == 2  # a post's, and the attention
