@@ -171,11 +171,10 @@ def _others(part: int, borders: list[str], place: Workplace) -> tuple[View | Non
     if place.other is None:
         return None, None
     view = _open(place.order.options.out, place.other)
-    first = bisect_left(view.users, borders[part]) if part else 0
-    last = part + 1 == len(borders)
-    return view, range(
-        first, len(view.users) if last else bisect_left(view.users, borders[part + 1])
-    )
+    # The first part also has the users before its border, the last one all who are left.
+    inner = [bisect_left(view.users, border) for border in borders[1:]]
+    rows = [0, *inner, len(view.users)]
+    return view, range(rows[part], rows[part + 1])
 
 
 @lru_cache(1)

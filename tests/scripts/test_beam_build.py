@@ -1,5 +1,7 @@
 """The builder on Apache Beam makes the files of the local one."""
 
+import json
+
 import pytest
 
 from data_loader.toy_world.world import World, WorldOptions
@@ -29,6 +31,9 @@ def crawl(tmp_path_factory):
         b"\xef\xbb\xbf" + lines[5],
     ]
     lines[20:20], lines[90:90] = broken, broken[::-1]
+    # The same posts once more, and with another text: the first of each must stay.
+    again = [json.loads(line) | {"text": "no more than a copy"} for line in lines[30:80]]
+    lines += [json.dumps(record).encode() for record in again]
     file = tmp_path_factory.mktemp("crawl") / "posts.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + b"\n".join(lines))  # the last line has no end
     return file
@@ -91,7 +96,11 @@ def test_mistakes_are_one_line(tmp_path):
     assert few.returncode == 2 and "Traceback" not in few.stderr
     assert few.stderr.splitlines()[-1] == run_here("build_dataset", *source).stderr.splitlines()[-1]
     assert "users with fewer than 50 posts (4 posts)" in few.stderr
-    assert not [path for path in (tmp_path / "data").iterdir() if path.name != ".lock"]
+    assert not [
+        path
+        for path in (tmp_path / "data").iterdir()
+        if path.suffix != ".lock" and path.name != ".lock"
+    ]
     for wrong, words in (
         ("--runer=FlinkRunner", "has a flag --runer; did you mean --runner?"),
         (f"--work_dir={tmp_path}", "holds posts.jsonl: give a folder of its own"),
