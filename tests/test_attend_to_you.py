@@ -171,6 +171,7 @@ def test_attention_is_that_of_the_caption(run, made, pictures):
         assert found.window == tuple(run._encoder.encoder.preprocessing.window(70, 90))
 
 
+@pytest.mark.slow
 def test_what_a_model_lacks_is_left_out(pictured_world, tmp_path, pictures):
     model = dataclasses.replace(MODEL, image_memory="none", word_memory=False)
     run = load_run(make_run(pictured_world, tmp_path / "blind", model=model).path)
@@ -208,6 +209,7 @@ def test_hashtags_have_their_sign(pictured_world, tmp_path, pictures):
         assert list(dict.fromkeys(found.words)) == caption.words
 
 
+@pytest.mark.slow
 def test_separate_tags(pictured_world, tmp_path, pictures):
     model = dataclasses.replace(MODEL, word_query=False, word_memory=False)
     run = load_run(make_run(pictured_world, tmp_path / "run", "hashtag", model=model).path)
