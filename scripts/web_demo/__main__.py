@@ -148,18 +148,19 @@ def serve(app, listener: socket.socket, host: str) -> None:
     import uvicorn
 
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # broken forms are answered
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     port = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
-    print(f"http://{shown}:{port}    (Ctrl-C ends it)", flush=True)
     settings = uvicorn.Config(
         app, log_level="warning", timeout_graceful_shutdown=PATIENCE, server_header=False
     )
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     try:
+        print(f"http://{shown}:{port}    (Ctrl-C ends it)", flush=True)
         uvicorn.Server(settings).run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn ends well and then raises again what stopped it
-        print("ended")
+        pass
+    print("ended")
 
 
 if __name__ == "__main__":
