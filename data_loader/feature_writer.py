@@ -36,7 +36,7 @@ from data_loader.features import (
 )
 from utils.errors import UserError
 from utils.files import fsync_folder, reserve, with_checksum, write_json
-from utils.locks import holder_of, write_holder
+from utils.locks import holder_of, waited_lock, write_holder
 
 SECONDS_BETWEEN_FLUSHES = 10.0
 NOT_MENTIONED = {"precision": "float32"}  # what a description means that does not say
@@ -211,8 +211,7 @@ def write_features(
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
     """Waits for and holds an advisory lock; the kernel releases it when a process dies."""
-    with open(path, "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with waited_lock(path, f"holds {path}"):
         yield
 
 

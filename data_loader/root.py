@@ -1,6 +1,5 @@
 """A data root on disk: its list of images, its lock, and how a view gets into it in one step."""
 
-import fcntl
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ import numpy as np
 from data_loader.features import read_image_names
 from utils.errors import UserError
 from utils.files import new_folder, remove, remove_temporaries, temporary_beside, write_text
-from utils.locks import holder_of, release_lock, take_named_lock, try_lock, write_holder
+from utils.locks import release_lock, take_named_lock, waited_lock
 
 IMAGES = "images.txt"
 LOCK = ".lock"
@@ -29,18 +28,11 @@ def locked_root(root: Path) -> Iterator[None]:
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise UserError(f"cannot write to the data root {root}: {error.strerror}") from error
-    try:
-        if not try_lock(lock, root / LOCK):
-            print(f"waiting for {holder_of(lock)}, which writes to {root}", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            write_holder(lock)
+    with waited_lock(root / LOCK, f"writes to {root}"):
         remove_temporaries(root)
         yield
-    finally:
-        release_lock(lock)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import fcntl
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from utils.errors import UserError
@@ -64,10 +66,30 @@ def try_lock(lock: int, path: Path) -> bool:
     return True
 
 
+@contextmanager
+def waited_lock(path: Path, what: str) -> Iterator[None]:
+    """Waits for a lock that is held for a short while, and says for whom.
+
+    Args:
+        path: the file; its folder exists.
+        what: what its holder does, for the line that is printed ("writes to data").
+    """
+    lock = _open(path)
+    try:
+        if not try_lock(lock, path):
+            print(f"waiting for {holder_of(lock)}, which {what}", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            write_holder(lock)
+        yield
+    finally:
+        release_lock(lock)
+
+
 def write_holder(lock: int) -> None:
-    """Says in the lock's file that this process holds it."""
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    """Says in the lock's file that this process holds it, where the disk has room for a line."""
+    with suppress(OSError):
+        os.truncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
 
 def holder_of(lock: int) -> str:

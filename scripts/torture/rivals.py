@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +46,8 @@ def rival_extractions(workshop: Workshop) -> None:
     """The rows of a shard belong to the first; the first is stopped, so that it cannot end."""
     place = workshop.place("rival-extractions")
     shutil.copytree(workshop.root, place / "data")
-    _refuse_second(EXTRACT, place, "data/features/patches-cells8.shard-0-of-1.lock")
+    lock = "data/features/patches-cells8.shard-0-of-1.lock"
+    _refuse_second(EXTRACT, place, lock, short="data/features/patches-cells8.lock")
 
 
 def rival_builds(workshop: Workshop) -> None:
@@ -52,22 +56,39 @@ def rival_builds(workshop: Workshop) -> None:
     _refuse_second(BUILD, place, "data/.caption-users-others.lock")
 
 
-def _refuse_second(program: Program, place: Path, lock: str, *more: str) -> None:
+def _refuse_second(
+    program: Program, place: Path, lock: str, *more: str, short: str | None = None
+) -> None:
+    """Starts two; the first, which has the lock, is stopped while it does not hold `short`."""
     first = start(program.module, [*program.arguments, *more], place)
     try:
-        _wait_for_holder(place / lock, first.pid)
-        os.killpg(first.pid, 19)  # SIGSTOP: it neither ends nor lets go
+        _wait_for(lambda: f"process {first.pid} " in _said(place / lock), "who holds the lock")
+        if short:
+            _wait_for(lambda: _stop_without(first, place / short), "the first to go on")
+        os.killpg(first.pid, signal.SIGSTOP)  # it neither ends nor lets go
         second = run(program, place, *more)
         expect_one_line(second, f"process {first.pid} on {socket.gethostname()}")
     finally:
-        os.killpg(first.pid, 9)
+        os.killpg(first.pid, signal.SIGKILL)
         finish(first)
 
 
-def _wait_for_holder(lock: Path, process: int) -> None:
+def _said(lock: Path) -> str:
+    return lock.read_text() if lock.is_file() else ""
+
+
+def _stop_without(process: subprocess.Popen, lock: Path) -> bool:
+    """Stops a process; where it holds this lock, it goes on, and the answer is False."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    if f"process {process.pid} " not in _said(lock):
+        return True
+    os.killpg(process.pid, signal.SIGCONT)
+    return False
+
+
+def _wait_for(happens: Callable[[], bool], what: str) -> None:
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        if lock.is_file() and f"process {process} " in lock.read_text():
-            return
+    while not happens():
+        if time.monotonic() > until:
+            raise TortureError(f"waited {PATIENCE:.0f} s for {what}")
         time.sleep(0.005)
-    raise TortureError(f"{lock} does not say who holds it")

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PATH_EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir")
+PAGE = 4096
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 LATEST = 0.02  # seconds after the moment
 FLUSHES = 0.02  # seconds between those of an extraction: its state changes while it is so short
@@ -72,7 +73,7 @@ class Death:
         """`os.pwrite`, of which a half may arrive."""
 
         def wrapped(descriptor, data, offset):
-            half = bytes(data)[: len(data) // 2]
+            half = bytes(data)[: len(data) // 2 // PAGE * PAGE]  # a page arrives whole
             self.pass_by(lambda: pwrite(descriptor, half, offset))
             return pwrite(descriptor, data, offset)
 

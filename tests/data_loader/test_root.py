@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from data_loader import root
 from data_loader.build import build_view
 from data_loader.build_options import BuildOptions
 from data_loader.corpus import CorpusOptions, build_corpus
 from data_loader.root import building, locked_root
 from tests.data_loader.crawls import record, write_crawl
+from utils import locks
 from utils.errors import UserError
 from utils.locks import holder_of
 
@@ -52,7 +52,7 @@ def test_what_a_killed_build_of_a_corpus_left_is_removed_and_nothing_else(tmp_pa
 
 def test_who_waits_for_a_root_says_for_whom(tmp_path, capsys, monkeypatch):
     order, asked = [], threading.Event()
-    monkeypatch.setattr(root, "holder_of", lambda lock: (holder_of(lock), asked.set())[0])
+    monkeypatch.setattr(locks, "holder_of", lambda lock: (holder_of(lock), asked.set())[0])
 
     def write_too():
         with locked_root(tmp_path):
