@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs if needed and runs the tests: `run_tests.sh [--all] [pytest arguments]`.
-# Tests marked slow are left out unless --all, or a `-m` of your own, asks for them.
+# Tests marked slow are left out unless --all, or a `-m` of your own, asks for them; those marked
+# long, the hundred thousand cases of the fuzzing, always but for a `-m` of your own: `-m long`.
 set -euo pipefail
 "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-selection="not slow"
+selection="not slow and not long"
 if [[ ${1:-} == --all ]]; then
-  selection=""
+  selection="not long"
   shift
 fi
 # Two at a time: TensorFlow's own threads fill more cores. A file's tests share what they make.
