@@ -20,7 +20,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,11 +30,11 @@ from utils.checks import check_range
 from utils.command_line import parse_some
 from utils.environment import hardware
 from utils.errors import UserError, run_command
-from utils.workers import LOST_WORKER
 
 POLL_SECONDS = 0.1
 LAST_WORDS_SECONDS = 30.0  # that the others have to say the same after a mistake in the command
-MISTAKE = 2  # exit status of a command that a person has to mend
+MISTAKE = UserError.status
+STOPPED = 128 + signal.SIGINT
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Worker:
     ):
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         devices = {} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus}
-        self.index, self._last = index, deque[str](maxlen=1)
+        self.index = index
         self._process = subprocess.Popen(
             [*_dies_with_this_process(), *command],
             env={**os.environ, **MODULES, **devices, "TF_CONFIG": json.dumps(cluster)},
@@ -82,13 +81,6 @@ class Worker:
         """Exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
-    @property
-    def last_line(self) -> str:
-        """What it said last; of one that has ended, all of its output is in by then."""
-        if self.status is not None:
-            self._reader.join()
-        return self._last[0] if self._last else ""
-
     def signal(self, number: int) -> None:
         """Sends a signal to the process, where it still runs."""
         self._process.send_signal(number)
@@ -102,8 +94,6 @@ class Worker:
     def _pass_on(self) -> None:
         before = "" if self.index == 0 else f"[{self.index}] "
         for line in self._process.stdout:
-            if line.strip():
-                self._last.append(line.strip())
             print(f"{before}{line}", end="", flush=True)
 
 
@@ -140,6 +130,8 @@ def supervise(command: Sequence[str], workers: int, restarts: int) -> int:
                     worker.end()
         if lost is None:
             return status
+        if interrupts.asked:  # it died before it could listen
+            return STOPPED
         left = restarts - attempt
         print(f"worker {lost.index} of {workers} has died ({_cause(lost)}); ", end="")
         print(f"starting all again, {left} more times at most" if left else "giving up", flush=True)
@@ -166,13 +158,13 @@ def watch(group: Sequence[Worker], interrupts: "_Interrupts") -> tuple[Worker | 
         interrupts.pass_on(group)
         statuses = [worker.status for worker in group]
         ended = [(w, s) for w, s in zip(group, statuses, strict=True) if s is not None]
+        if any(status == MISTAKE for _, status in ended):
+            return None, _last_words(group)
         for worker, status in ended:
-            if status not in (0, MISTAKE, 128 + signal.SIGINT) or LOST_WORKER in worker.last_line:
+            if status not in (0, STOPPED):
                 return worker, status
         if len(ended) == len(group):
             return None, max(statuses)
-        if any(status == MISTAKE for _, status in ended):
-            return None, _last_words(group)
         time.sleep(POLL_SECONDS)
 
 
@@ -185,10 +177,14 @@ def _last_words(group: Sequence[Worker]) -> int:
 
 
 class _Interrupts:
-    """Ctrl-C and SIGTERM, passed on to the workers; the second one ends them at once."""
+    """Ctrl-C and SIGTERM, passed on to the workers; the second one ends them at once.
+
+    Attributes:
+        asked: how many came.
+    """
 
     def __enter__(self) -> "_Interrupts":
-        self._asked, self._passed = 0, 0
+        self.asked, self._passed = 0, 0
         numbers = (signal.SIGINT, signal.SIGTERM)
         self._before = {number: signal.signal(number, self._ask) for number in numbers}
         return self
@@ -199,15 +195,15 @@ class _Interrupts:
 
     def pass_on(self, group: Sequence[Worker]) -> None:
         """Asks all workers to save and stop, once."""
-        if self._asked > 1:
+        if self.asked > 1:
             raise KeyboardInterrupt
-        if self._asked > self._passed:
-            self._passed = self._asked
+        if self.asked > self._passed:
+            self._passed = self.asked
             for worker in group:
                 worker.signal(signal.SIGINT)
 
     def _ask(self, number: int, frame: object) -> None:
-        self._asked += 1
+        self.asked += 1
 
 
 def free_ports(number: int) -> list[int]:

@@ -59,10 +59,10 @@ def start_worker(args, cluster):
     )
 
 
-def errors_of(workers):
-    """What each worker says, when all of them end with a mistake that a person can mend."""
+def errors_of(workers, statuses=(2, 2)):
+    """What each worker says, when all of them end with an error of one line."""
     codes, outputs = finish(workers)
-    assert codes == [2, 2], outputs
+    assert codes == list(statuses), outputs
     return [output.strip().splitlines()[-1] for output in outputs]
 
 
@@ -113,7 +113,7 @@ def test_workers_with_other_data_or_settings_are_refused(start, tmp_path):
 def test_a_mistake_of_the_chief_is_one_line_in_the_others_too(start, tmp_path):
     """Its run folder is in use: the others would wait, and then print TensorFlow's traceback."""
     with RunFolder.create_or_resume(tmp_path / "pair", {}):
-        chief, other = errors_of(start(epochs=2))
+        chief, other = errors_of(start(epochs=2), (2, os.EX_TEMPFAIL))
     assert "is in use by process" in chief
     assert other.startswith("error: another worker has stopped")
 

@@ -15,6 +15,7 @@ from utils import files
 
 ROOT = Path(__file__).parent.parent
 MOST_CHANGES = 2_000_000  # bytes of a diff: more is no code
+_DIFF = ("diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv")
 
 
 def environment(folder: Path | None = None) -> dict[str, Any]:
@@ -47,13 +48,17 @@ def commit() -> str | None:
 def save_changes(folder: Path) -> str | None:
     """Writes what differs from the commit, and says where.
 
-    New files that git does not ignore are in it like changed ones.
+    New programs (.py, .sh) that git does not ignore are in it like changed files.
 
     Returns:
-        The file's name in `folder`; None where nothing differs, or too much to be code.
+        The file's name in `folder`; None where nothing differs, or so much that it cannot be code,
+        which is said.
     """
-    changes = _git("diff", "HEAD", "--binary") + b"".join(map(_as_diff, _new_files()))
-    if not changes or len(changes) > MOST_CHANGES:
+    changes = _git(*_DIFF, "HEAD") + b"".join(map(_as_diff, _new_files()))
+    if len(changes) > MOST_CHANGES:
+        print(f"the changes of the code are not kept: {len(changes):,} bytes")
+        return None
+    if not changes:
         return None
     name = f"changes-{hashlib.sha256(changes).hexdigest()[:16]}.diff"
     files.write_bytes(folder / name, changes)
@@ -67,7 +72,7 @@ def _new_files() -> list[str]:
 
 
 def _as_diff(name: str) -> bytes:
-    return _git("diff", "--no-index", "--", os.devnull, name)
+    return _git(*_DIFF, "--no-index", "--", os.devnull, name)
 
 
 def _git(*arguments: str) -> bytes:

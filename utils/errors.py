@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Something a person can mend: the message says what was found, expected, and what to do."""
+    """Something a person can mend: the message says what was found, expected, and what to do.
+
+    Attributes:
+        status: exit status of a command that ends with it.
+    """
+
+    status = 2
 
 
 # What a person can mend: a name, a right, or the room on a disk.
@@ -33,7 +39,7 @@ def run_command(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.status)
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise

@@ -243,7 +243,12 @@ def read_json(path: Path, kind: type = dict) -> Any:
 
 
 def _add_environment(path: Path) -> None:
-    starts = read_json(path, list) if path.exists() else []
+    try:
+        starts = read_json(path, list) if path.exists() else []
+    except UserError as error:  # it decides nothing, so that the run goes on without
+        path.rename(path.with_suffix(".damaged"))
+        print(f"{error}; set aside as {path.stem}.damaged")
+        starts = []
     files.write_json(path, [*starts, environment(path.parent)])
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 # A stop takes effect so many questions later: nobody waits for an answer that is still under way.
 _LATER = 2
-LOST_WORKER = "another worker has stopped"
+
+
+class LostWorkerError(UserError):
+    """The others are gone: whoever started the workers can start all of them again."""
+
+    status = os.EX_TEMPFAIL  # unlike a mistake in the command, it may go well another time
 
 
 class Workers:
@@ -83,15 +89,15 @@ def _make_gather(strategy: "tf.distribute.Strategy") -> Callable[[Sequence[float
 
 @contextlib.contextmanager
 def one_line_for_a_lost_worker() -> Iterator[None]:
-    """Turns TensorFlow's tracebacks about a worker that is gone into a `UserError`."""
+    """Turns TensorFlow's tracebacks about a worker that is gone into a `LostWorkerError`."""
     try:
         yield
     except Exception as error:
         if not _is_lost_worker(error):
             raise
-        raise UserError(
-            f"{LOST_WORKER} (its own output says why); start all of them again, and they go on from"
-            " the last checkpoint"
+        raise LostWorkerError(
+            "another worker has stopped (its own output says why); start all of them again, and "
+            "they go on from the last checkpoint"
         ) from None
 
 

@@ -29,7 +29,7 @@ from data_loader.windows import open_windows
 from scripts.reproduction.runner import MODULES
 from scripts.rerun.comparing import Row, compare_runs, table
 from scripts.rerun.origin import evaluations, print_changes
-from utils.checkpoint import list_checkpoints, load
+from utils.checkpoint import list_checkpoints, read_state
 from utils.checks import check_range
 from utils.command_line import flags, parse
 from utils.errors import UserError, run_command
@@ -92,7 +92,8 @@ def batch_size(config: Config, run: RunFolder) -> int:
     Raises:
         UserError: the replicas cannot share it evenly.
     """
-    whole = load(run, "last", optimizer=False).state["global_batch"]
+    last = list_checkpoints(run.path)[-1]
+    whole = read_state(run.path / "checkpoints" / str(last))["global_batch"]
     replicas = max(config.train.num_gpus or 1, config.train.virtual_towers, 1)
     if whole % replicas:
         raise UserError(

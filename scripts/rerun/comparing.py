@@ -71,11 +71,14 @@ def _by_step(records: list[dict[str, Any]]) -> dict[tuple[str, int], float | Non
 
 
 def _weights(first: Path, second: Path) -> Iterable[Row]:
-    """One row for the newest checkpoint of a step that both have."""
-    common = set(list_checkpoints(first)) & set(list_checkpoints(second))
-    if not common:
+    """One row for the newest checkpoint of a step that both have; without any, they differ."""
+    steps = [set(list_checkpoints(run)) for run in (first, second)]
+    if not steps[0]:
+        return  # of a method that learns nothing
+    if not steps[0] & steps[1]:
+        yield Row("arrays of weights, no checkpoint of the same step", 0, 0, math.inf)
         return
-    step = max(common)
+    step = max(steps[0] & steps[1])
     ours, theirs = (load(run, step, optimizer=False).weights for run in (first, second))
     pairs = [(ours[name], theirs.get(name)) for name in ours]
     yield _row(f"arrays of weights, step {step}", pairs)

@@ -25,6 +25,7 @@ from scripts.torture.outcome import Outcome
 from scripts.torture.programs import Workshop
 from scripts.torture.rivals import set_rivals
 from scripts.torture.rot import damage_files
+from scripts.torture.workers import lose_workers
 from utils.checks import check_range
 from utils.command_line import parse
 from utils.environment import commit
@@ -32,7 +33,7 @@ from utils.errors import run_command
 from utils.reports import write_report
 from utils.tables import format_table
 
-Part = Literal["kills", "disk", "damage", "rivals", "java", "fuzzing"]
+Part = Literal["kills", "disk", "damage", "rivals", "java", "workers", "fuzzing"]
 Killed = Literal["building", "extraction", "training"]
 
 
@@ -46,6 +47,8 @@ class Options:
     """How often each program is killed."""
     programs: tuple[Killed, ...] = tuple(PROGRAMS)
     """Programs that are killed."""
+    workers: int = 5
+    """Workers of trainings by two processes that are killed."""
     cases: int = 100_000
     """Damaged and odd inputs that are fed to what reads."""
     seed: int = 0
@@ -59,7 +62,7 @@ class Options:
         Raises:
             UserError: names the flag.
         """
-        for name in ("kills", "cases"):
+        for name in ("kills", "workers", "cases"):
             check_range(name, getattr(self, name), 1)
         check_range("seed", self.seed, 0)
 
@@ -79,6 +82,7 @@ PARTS: dict[Part, Callable[[Options, Workshop], list[Outcome]]] = {
     "damage": lambda o, workshop: damage_files(workshop, o.seed),
     "rivals": lambda o, workshop: set_rivals(workshop),
     "java": lambda o, workshop: trouble_java(workshop),
+    "workers": lambda o, workshop: [lose_workers(workshop, o.workers, o.seed)],
     "fuzzing": lambda o, workshop: fuzz_readers(o),
 }
 
@@ -94,10 +98,10 @@ def main() -> None:
             for outcome in PARTS[name](options, workshop):
                 print(describe(outcome), flush=True)
                 outcomes.append(outcome)
+                if options.json:  # hours may be lost otherwise
+                    write_report(options.json, report(outcomes, options, time.monotonic() - began))
     print()
     print(table(outcomes))
-    if options.json:
-        write_report(options.json, report(outcomes, options, time.monotonic() - began))
     sys.exit(1 if any(outcome.failed for outcome in outcomes) else 0)
 
 
@@ -111,10 +115,10 @@ def describe(outcome: Outcome) -> str:
 def table(outcomes: list[Outcome]) -> str:
     """A row for each fault."""
     rows = [
-        [outcome.fault, outcome.part, f"{outcome.tried:,}", f"{outcome.survived:,}"]
+        [outcome.fault, outcome.part, f"{outcome.tried:,}", f"{outcome.survived:,}", outcome.note]
         for outcome in outcomes
     ]
-    return format_table(["fault", "part", "made", "survived"], rows)
+    return format_table(["fault", "part", "made", "survived", "note"], rows)
 
 
 def report(outcomes: list[Outcome], options: Options, seconds: float) -> dict:

@@ -43,6 +43,8 @@ def attempt(part: str, fault: str, act: Callable[[], int | None]) -> Outcome:
         return Outcome(part, fault, 0, 0, f"not done: {error}")
     except TortureError as error:
         return Outcome(part, fault, 1, 0, str(error))
+    except Exception as error:  # hours of other parts shall not be lost with this one
+        return Outcome(part, fault, 1, 0, f"{type(error).__name__}: {error}")
     return Outcome(part, fault, times, times)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -37,11 +38,13 @@ def lose_workers(workshop: Workshop, losses: int, seed: int) -> Outcome:
         expect_success(finish(_start(whole)))
         reports = _reports(whole)
         while survived < losses:
-            chain = _place(workshop, f"workers-{survived}")
+            chain = _place(workshop, "workers-chain")
             most = min(PER_RUN, losses - survived)
-            killed = _kill_some(chain, sorted(draw.sample(range(1, reports), most)), draw)
+            moments = sorted(draw.choices(range(1, reports), k=most))
+            killed = _kill_some(chain, moments, draw)
             expect_same(whole / TRAIN.product, chain / TRAIN.product)
             survived += killed
+            shutil.rmtree(chain)
     except TortureError as error:
         return outcome(survived, f"--seed {seed}: {error}")
     return outcome(survived, "the weights are those of a training that lost nobody")

@@ -33,11 +33,14 @@ def kill():
 def mistake():
     sys.exit(2)
 def lost():
-    print("error: another worker has stopped (its own output says why)")
-    sys.exit(2)
+    sys.exit(os.EX_TEMPFAIL)
+def deaf():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    pathlib.Path(folder / f"deaf{index}").touch()
+    wait()
 def saves():
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    print("ready", flush=True)
+    pathlib.Path(folder / f"saves{index}").touch()
     wait()
 def ignores():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -99,14 +102,28 @@ def test_a_mistake_in_the_command_is_not_repeated(tmp_path, monkeypatch):
 
 def test_a_stop_from_outside_lets_all_save(tmp_path):
     def stop():
-        while not all((tmp_path / f"worker{index}").exists() for index in (0, 1)):
-            time.sleep(0.05)
-        time.sleep(0.5)  # they take SIGINT by then, or the test fails
+        while not all((tmp_path / f"saves{index}").exists() for index in (0, 1)):
+            time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=stop).start()
     assert run(tmp_path, ["saves"], ["saves"]) == 130
     assert len(starts(tmp_path, 0)) == 1
+
+
+def test_a_stop_that_comes_too_early_is_no_death(tmp_path):
+    def stop():
+        while not all((tmp_path / f"deaf{index}").exists() for index in (0, 1)):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    assert run(tmp_path, ["deaf", "end"], ["deaf", "end"]) == 130
+    assert len(starts(tmp_path, 0)) == 1
+
+
+def test_a_mistake_counts_before_a_worker_that_misses_the_other(tmp_path):
+    assert run(tmp_path, ["mistake"], ["lost"]) == 2
 
 
 def test_gpus_are_shared_evenly(monkeypatch):

@@ -195,3 +195,13 @@ def test_a_file_cannot_be_a_folder(tmp_path):
     refused = pytest.raises(UserError, match=r"cannot use .*file as a folder")
     with refused, locked_folder(tmp_path / "file", "--out"):
         pass
+
+
+def test_a_damaged_record_of_starts_does_not_keep_a_run_from_going_on(tmp_path, capsys):
+    start_and_save(tmp_path)
+    (tmp_path / "environment.json").write_text('[{"started": ')
+    with start(tmp_path) as run:
+        assert run.resumed
+    assert len(json.loads((tmp_path / "environment.json").read_text())) == 1
+    assert (tmp_path / "environment.damaged").read_text() == '[{"started": '
+    assert "set aside as environment.damaged" in capsys.readouterr().out
