@@ -60,6 +60,7 @@ class Killing:
                 killed = self._chain(chain, kills - survived, moments)
                 expect_same(whole / self._program.product, chain / self._program.product)
                 survived += killed
+                print(f"kill -9 in {self._name}: {survived} of {kills} so far", flush=True)
                 shutil.rmtree(chain)
         except TortureError as error:
             return outcome(survived, f"--seed {self._seed}: {error}")
