@@ -65,7 +65,7 @@ found="$(sha256sum <"$archive" | cut -d ' ' -f 1)"
 
 python="$root/.venv/bin/python"
 command -v "$python" >/dev/null || python=python3
-# scripts/unpack.py refuses what leads out of the folder, links that do, devices, and bombs.
+# scripts/unpack.py refuses what leads out of the folder, links, devices, and bombs.
 PYTHONPATH="$root" "$python" -m scripts.unpack "$archive" "$work/unpacked" ||
   fail "$source was not unpacked"
 mv "$work/unpacked" "$folder"

@@ -1,19 +1,25 @@
-"""Unpacks a zip or tar archive into a new folder, or refuses it before anything is written there.
+"""Unpacks a zip or tar archive into a new folder, which is there whole or not at all.
 
     python -m scripts.unpack ARCHIVE FOLDER
 
-Refused are names that lead out of the folder (`..`, absolute paths, drives), links that do,
-devices, and archives that would grow to more than the disk has, or to 200 times their size. Needs
-Python's own library alone: `scripts/download_dataset.sh` works before anything is installed.
+Refused are names that lead out of the folder (`..`, absolute paths, drives), links, devices,
+headers of more than 1 MB, and archives that would grow to more than the disk has, or to 200 times
+their size. What a packed tar holds is known only at its end: all is written to a folder beside,
+which gets its name at the end and goes where the archive is refused. Needs Python's own library
+alone: `scripts/download_dataset.sh` works before anything is installed.
 """
 
+import bz2
+import gzip
+import lzma
 import shutil
 import stat
 import sys
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
 from utils.errors import UserError, run_command
 
@@ -21,6 +27,8 @@ GROWTH = 200  # texts shrink to a tenth; what shrinks to a thousandth is made to
 SMALL = 100 * 2**20  # bytes that are always allowed
 MOST_FILES = 10_000_000
 BLOCK = 4096  # bytes that the smallest file takes on a disk
+HEADERS = 2**20  # bytes before one entry of a tar; its longest honest name has 4096
+PACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -28,17 +36,21 @@ def unpack(archive: Path, folder: Path) -> None:
 
     Args:
         archive: a zip or tar file, the latter plain or packed by gzip, bzip2 or xz.
-        folder: is made; where the archive is refused, it may hold a part of it.
+        folder: is made where the whole archive was unpacked, and only then.
 
     Raises:
-        UserError: it is no such file, damaged, or refused as the head of this file says.
+        UserError: it is no such file, damaged, or refused as the head of this file says; the folder
+            exists.
     """
-    folder.mkdir(parents=True)
+    if folder.exists():
+        raise UserError(f"{folder} exists already; name a new folder")
     try:
-        if zipfile.is_zipfile(archive):
-            _unpack_zip(archive, folder)
-        else:
-            _unpack_tar(archive, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as beside:
+            whole = Path(beside, "whole")
+            whole.mkdir()
+            (_unpack_zip if zipfile.is_zipfile(archive) else _unpack_tar)(archive, whole)
+            whole.rename(folder)
     except UserError:
         raise
     except (OSError, EOFError, ValueError, RuntimeError, tarfile.TarError, zipfile.error) as error:
@@ -63,19 +75,57 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
 def _unpack_tar(archive: Path, folder: Path) -> None:
     if not hasattr(tarfile, "data_filter"):
         raise UserError("unpacking safely needs Python 3.11.4 or later")
-    with tarfile.open(archive) as file:
-        # The list of a packed archive is known only at its end: each entry is checked as it comes.
-        entries = _checked(file, _Budget(archive, folder))
-        file.extractall(folder, entries, filter="data")
+    budget = _Budget(archive, folder)
+    with _open_packed(archive) as data:
+        reader = _Reader(archive, data)
+        with tarfile.open(fileobj=reader, mode="r:") as file:
+            while entry := _next_entry(file, reader):
+                _check_name(entry.name)
+                if not (entry.isfile() or entry.isdir()):
+                    raise UserError(f"{archive} has a link or device: {entry.name!r:.100}")
+                budget.take(entry.size)
+                file.extract(entry, folder, filter="data")
 
 
-def _checked(file: tarfile.TarFile, budget: "_Budget") -> Iterator[tarfile.TarInfo]:
-    for entry in file:
-        _check_name(entry.name)
-        if not (entry.isfile() or entry.isdir() or entry.issym() or entry.islnk()):
-            raise UserError(f"{file.name} has a device: {entry.name!r:.100}")
-        budget.take(entry.size)
-        yield entry
+def _open_packed(archive: Path) -> IO[bytes]:
+    """The bytes of a tar, unpacked where they are packed."""
+    with archive.open("rb") as file:
+        start = file.read(8)
+    opened = (packer for magic, packer in PACKERS.items() if start.startswith(magic))
+    return next(opened, open)(archive, "rb")
+
+
+def _next_entry(file: tarfile.TarFile, reader: "_Reader") -> tarfile.TarInfo | None:
+    """The next entry; what `tarfile` keeps of those before is given up."""
+    file.members.clear()
+    reader.left = HEADERS
+    entry = file.next()
+    if sum(len(name) + len(value) for name, value in file.pax_headers.items()) > HEADERS:
+        raise UserError(f"refused: {file.name} has headers of more than {HEADERS:,} bytes")
+    reader.left = None
+    return entry
+
+
+class _Reader:
+    """A tar that is read in small pieces: `tarfile` reads a header whole, however long it says."""
+
+    def __init__(self, archive: Path, data: IO[bytes]):
+        self.name = str(archive)
+        self.left: int | None = HEADERS  # bytes; None while the content of an entry is copied
+        self._data = data
+        self.seek, self.tell = data.seek, data.tell
+
+    def read(self, size: int) -> bytes:
+        """Bytes of the tar.
+
+        Raises:
+            UserError: more than a header may have.
+        """
+        if not 0 <= size <= (HEADERS if self.left is None else self.left):
+            raise UserError(f"refused: {self.name} has headers of more than {HEADERS:,} bytes")
+        if self.left is not None:
+            self.left -= size
+        return self._data.read(size)
 
 
 def _check_name(name: str) -> None:
@@ -116,10 +166,7 @@ def main() -> None:
     """The command line; no flags, for bare machines have no parser of ours."""
     if len(sys.argv) != 3:
         raise UserError("expected ARCHIVE FOLDER")
-    archive, folder = map(Path, sys.argv[1:])
-    if folder.exists():
-        raise UserError(f"{folder} exists already; name a new folder")
-    unpack(archive, folder)
+    unpack(*map(Path, sys.argv[1:]))
 
 
 if __name__ == "__main__":

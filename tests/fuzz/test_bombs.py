@@ -6,6 +6,7 @@ import random
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 
@@ -219,6 +220,21 @@ def test_a_weight_file_that_would_grow_is_refused(tmp_path):
         archive.writestr("x/data.pkl", bytes(10_000_000))
     with pytest.raises(UserError, match=r"data.pkl is packed, which torch\.save does not do"):
         read_tensors(tmp_path / "x.pth")
+
+
+def test_a_tar_with_a_name_of_300_megabytes_takes_no_memory(tmp_path):
+    name = tarfile.TarInfo("x")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 300 * 2**20
+    with gzip.open(tmp_path / "x", "wb", compresslevel=1) as file:
+        file.write(name.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(300):
+            file.write(bytes(2**20))
+    assert (tmp_path / "x").stat().st_size < 2**21
+    said, peak = peak_of(
+        refusal_of("from scripts.unpack import unpack as f; f(path, path.with_name('in'))"),
+        tmp_path / "x",
+    )
+    assert "headers of more than 1,048,576 bytes" in said and peak < GIGABYTE / 4
 
 
 def test_an_array_whose_header_says_it_is_huge(tmp_path):

@@ -1,6 +1,6 @@
 """Damaged input of every kind: two thousand cases always, a hundred thousand by hand.
 
-    ./scripts/run_tests.sh -m long tests/fuzz
+./scripts/run_tests.sh -m long tests/fuzz
 """
 
 import random
