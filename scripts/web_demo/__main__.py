@@ -71,8 +71,10 @@ def main() -> None:
         print("models are loaded and asked for the first time ...", flush=True)
         models.warm_up()
         from scripts.web_demo.app import make_app
+        from scripts.web_demo.gate import hosts_of
 
-        app = make_app(models, examples_in(images) if images else [])
+        examples = examples_in(images) if images else []
+        app = make_app(models, examples, hosts=hosts_of(options.host))
         serve(app, listener, options.host)
 
 

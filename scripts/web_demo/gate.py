@@ -1,13 +1,17 @@
-"""What stands before every request: which paths there are, how much a body may hold, and headers.
+"""What stands before every request: who may ask, which paths there are, how much a body may hold.
 
 Gradio has roads that this page does not need, some of which read files or fetch addresses that a
-visitor names. Only those that its own page asks for are open.
+visitor names. Only those that its own page asks for are open. Other pages in a visitor's browser
+may not ask: neither by our address (Origin), nor by a name of theirs that leads here (Host).
 """
 
+import ipaddress
 import json
 import re
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 
@@ -36,6 +40,8 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+ANY_ADDRESS = "*"  # among hosts: whatever is a number; only names can be made to lead here
 
 
 class Gate:
@@ -43,15 +49,22 @@ class Gate:
 
     Args:
         app: what stands behind it.
+        hosts: names and addresses that visitors may call us by, besides `LOCAL`; see `hosts_of`.
     """
 
-    def __init__(self, app: Callable):
-        self.app = app
+    def __init__(self, app: Callable, hosts: Iterable[str] = ()):
+        self.app, self._hosts = app, LOCAL | {host.lower() for host in hosts}
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         """Lets a request through, or answers with one sentence."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await _hang_up(scope, send)
+            return
+        if problem := self._foreign(scope):
+            await _refuse(send, 403, problem)
             return
         if not is_open(scope["method"], scope["path"]):
             await _refuse(send, 404, "There is nothing here.")
@@ -62,13 +75,63 @@ class Gate:
             return
         await self._pass(scope, _counting(receive, most), send)
 
+    def _foreign(self, scope: dict[str, Any]) -> str | None:
+        """Why a request is not from our own page or a program; None if it is."""
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if not is_known(host, self._hosts):
+            return f"This page is not called {host[:100]!r}: start it with --host for this name."
+        origin = headers.get(b"origin")
+        if origin is not None and not _is_same(origin.decode("latin-1").lower(), host):
+            return "Another page may not ask this one."
+        return None
+
     async def _pass(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         async def answer(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = message | {"headers": [*message.get("headers", ()), *HEADERS]}
+                own = [pair for pair in message.get("headers", ()) if not _opens(pair[0])]
+                message = message | {"headers": [*own, *HEADERS]}
             await send(message)
 
         await self.app(scope, receive, answer)
+
+
+def hosts_of(host: str) -> set[str]:
+    """What visitors may call a server that listens on an address.
+
+    Args:
+        host: as --host gives it.
+
+    Returns:
+        For `Gate`: of an address that others reach, the machine's names and all addresses too.
+    """
+    if host in LOCAL:
+        return {host}
+    name = socket.gethostname().lower()
+    return {host, name, name.partition(".")[0], f"{name.partition('.')[0]}.local", ANY_ADDRESS}
+
+
+def is_known(host: str, hosts: Iterable[str]) -> bool:
+    """Whether a Host header, with its port or without, is among names.
+
+    >>> is_known("[::1]:7860", LOCAL), is_known("localhost.example.org", LOCAL)
+    (True, False)
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname
+        return name in hosts or (ANY_ADDRESS in hosts and bool(ipaddress.ip_address(name or "")))
+    except ValueError:
+        return False
+
+
+def _is_same(origin: str, host: str) -> bool:
+    scheme, _, rest = origin.partition("://")
+    return scheme in ("http", "https") and rest == host
+
+
+def _opens(header: bytes) -> bool:
+    """Whether a header lets other pages read the answer."""
+    return header.lower().startswith(b"access-control-")
 
 
 def is_open(method: str, path: str) -> bool:
@@ -104,6 +167,11 @@ def _sentence(most: int) -> str:
     if most > LARGEST_FILE:
         return str(too_large())
     return f"The request is larger than {most:,} bytes."
+
+
+async def _hang_up(scope: dict[str, Any], send: Callable) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
 
 
 async def _refuse(send: Callable, status: int, sentence: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from starlette.websockets import WebSocketDisconnect
 
 from configuration import PRESETS, DecodingOptions
 from model import encoders
@@ -22,6 +23,7 @@ from scripts.web_demo import __main__ as command
 from scripts.web_demo import models as models_module
 from scripts.web_demo.app import make_app
 from scripts.web_demo.cards import answers_html, veil_uri
+from scripts.web_demo.gate import hosts_of, is_known
 from scripts.web_demo.models import Answer, Models, Person, Question, load_models, names_of
 from scripts.web_demo.uploads import open_picture
 from tests.pictured_world import make_run, tiny_network
@@ -42,7 +44,7 @@ def models(pictured_world, tmp_path_factory) -> Models:
 
 @pytest.fixture(scope="module")
 def client(models):
-    return TestClient(make_app(models, page=False))
+    return TestClient(make_app(models, page=False), base_url="http://127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,47 @@ def test_the_api_is_described_without_other_origins(client):
     assert overview["models"][0]["users"] == ["ann", "ben", "eve", "kim"]
     assert "/api/caption" in client.get("/api/openapi.json").json()["paths"]
     assert client.get("/docs").status_code == 404
+
+
+@pytest.fixture(scope="module")
+def page(models):
+    """The application with Gradio's page."""
+    return TestClient(make_app(models, hosts=["here"]), base_url="http://localhost:7860")
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({}, 200),
+        ({"host": "here"}, 200),
+        ({"host": "[::1]:7860"}, 200),
+        ({"origin": "http://localhost:7860"}, 200),
+        ({"origin": "http://localhost:7861"}, 403),
+        ({"origin": "http://example.org"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "example.org", "origin": "http://example.org"}, 403),
+        ({"host": "192.0.2.1"}, 403),
+        ({"host": ""}, 403),
+    ],
+)
+def test_other_pages_may_not_ask(page, headers, status):
+    for path in ("/", "/config", "/api"):
+        reply = page.get(path, headers=headers)
+        assert reply.status_code == status
+        assert not [name for name in reply.headers if name.startswith("access-control")]
+    joined = page.post("/gradio_api/queue/join", json={}, headers=headers)
+    assert (joined.status_code == 403) == (status == 403)
+
+
+def test_sockets_are_not_open(page):
+    with pytest.raises(WebSocketDisconnect), page.websocket_connect("/gradio_api/queue/data"):
+        pass
+
+
+def test_an_address_for_everybody_may_be_called_by_any_number_and_our_name():
+    hosts = hosts_of("0.0.0.0")
+    assert is_known("192.0.2.1:7860", hosts) and is_known(socket.gethostname().lower(), hosts)
+    assert not is_known("example.org", hosts) and not is_known("192.0.2.1", hosts_of("127.0.0.1"))
 
 
 def test_who_waits_too_long_is_told(models, client, photo, monkeypatch):

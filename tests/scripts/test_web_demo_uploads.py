@@ -158,7 +158,7 @@ def guarded():
         return {"bytes": len(await request.body())}
 
     app.add_middleware(gate.Gate)
-    return TestClient(app)
+    return TestClient(app, base_url="http://localhost")
 
 
 def parts(count: int, size: int):
