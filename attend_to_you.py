@@ -28,12 +28,11 @@ from data_loader.pictures import Shown, read_batches
 from data_loader.sentences import cut_sentence
 from data_loader.trained import open_view_of_run, read_metadata_of_run
 from data_loader.view import View
-from model.answers import Attention, Caption, Saliency, as_grid, attention_of
+from model.answers import Attention, Caption, Saliency, as_grid, attention_of, caption_of
 from model.cells import why_no_cells
 from model.networks import is_random
 from utils.devices import make_strategy, quiet_tensorflow
 from utils.errors import UserError
-from utils.predictions import join_words
 from utils.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -287,10 +286,11 @@ class Run:
         """What this run looked at when it wrote each word of a caption of its own.
 
         Raises:
-            UserError: the model attends to nothing (`attends` is False).
+            UserError: it attends to nothing (`attends` is False), or the caption is another run's.
         """
         if not self.attends:
             raise UserError(f"{self.path} is a {self.preset} run, which attends to nothing")
+        caption.check_run(self._identity)
         context = known_words(self.view, caption.user_words, len(caption.user_words))
         with _TURN:
             batch = self._session.batch(caption.features[np.newaxis], context)
@@ -300,7 +300,11 @@ class Run:
         return attention_of({name: part[0] for name, part in found.items()}, words, read, window)
 
     def saliency(
-        self, picture: Picture, sentence: str | None = None, skip_unknown: bool = False
+        self,
+        picture: Picture,
+        sentence: str | None = None,
+        skip_unknown: bool = False,
+        caption: Caption | None = None,
     ) -> Saliency:
         """Where in a picture each word of a sentence is, for this model.
 
@@ -311,29 +315,29 @@ class Run:
             picture: see `caption`.
             sentence: any text; without one, the run's own caption.
             skip_unknown: leave out words that the run does not know, instead of refusing them.
+            caption: this run's own of the picture, which is then not read; else it writes greedily.
 
         Raises:
             ImageError: see `caption`.
-            UserError: the model sees no cells (`why_no_saliency` says it), or words that it does
-                not know or too many of them.
+            UserError: the model sees no cells (`why_no_saliency`), the caption is another run's, or
+                words that it does not know or too many of them.
         """
         if self.why_no_saliency:
             raise UserError(f"{self.path} is a {self.preset} run, which {self.why_no_saliency}")
-        (caption,) = self.caption([picture])
+        if caption is None:
+            (caption,) = self.caption([picture])
+        caption.check_run(self._identity)
         words, unknown = self._spell(caption.ids), []
         if sentence is not None:
             most = self.config.model.word_slots - 1
-            found = cut_sentence(self.view, sentence, most, str(self.path), skip_unknown)
-            words, unknown = found
+            words, unknown = cut_sentence(self.view, sentence, most, str(self.path), skip_unknown)
         elif not words:
             raise UserError(f"{self.path} writes no word for this; give it a sentence")
         ids = np.array(self.view.vocabulary.encode(words), np.int32)
         with _TURN:
             measure, values, shown = self._session.point(caption.features, ids)
-        window = self._window(caption.size)
-        return Saliency(
-            words, measure, *map(as_grid, (values, shown)), unknown, window, caption.size
-        )
+        grids, window = map(as_grid, (values, shown)), self._window(caption.size)
+        return Saliency(words, measure, *grids, unknown, window, caption.size)
 
     @property
     def why_no_saliency(self) -> str:
@@ -341,6 +345,10 @@ class Run:
         return "reads clips" if self.reads == "clip" else why_no_cells(self.config.model)
 
     # ------------------------------------------------------------------ inside
+
+    @property
+    def _identity(self) -> str:
+        return f"{self.path.resolve()}, step {self.step}"
 
     def _spell(self, ids: np.ndarray) -> list[str]:
         return self.view.vocabulary.decode(ids.tolist())
@@ -375,21 +383,17 @@ class Run:
         from model.attention import with_end
 
         words = self._spell(ids)
-        prediction = join_words(words, self.task)
-        shown = self.view.readable(words)
-        if self.task == "hashtag":
-            words = prediction.split()
-            shown = " ".join(f"#{tag}" for tag in words)
-        return Caption(
-            text=prediction if shown is None else shown,
-            words=words,
-            log_probability=float(score) if np.isfinite(score) else None,
-            prediction=prediction,
+        return caption_of(
+            words,
+            self.view.readable(words),
+            self.task,
+            score,
             user_words=self._spell(context),
             picture=picture,
             features=features,
             size=size,
             ids=ids if separate else with_end(ids[np.newaxis])[0],
+            run=self._identity,
         )
 
     def _window(self, size: tuple[int, int]) -> tuple[float, float, float, float]:

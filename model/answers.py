@@ -3,9 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+
+from utils.errors import UserError
+from utils.predictions import join_words
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Caption:
         features: [I, D] float16, what the model has read of the picture.
         size: (height, width) of the picture in pixels.
         ids: [L] int32, what was written, its end included, 0 behind it.
+        run: whose caption it is, for people: the run folder and the step.
     """
 
     text: str
@@ -33,6 +37,19 @@ class Caption:
     features: np.ndarray = field(repr=False, compare=False)
     size: tuple[int, int] = field(repr=False)
     ids: np.ndarray = field(repr=False, compare=False)
+    run: str = field(repr=False, compare=False)
+
+    def check_run(self, run: str) -> None:
+        """Refuses the caption of a run whose ids mean other words.
+
+        Args:
+            run: that is asked about it.
+
+        Raises:
+            UserError: it is another one's.
+        """
+        if self.run != run:
+            raise UserError(f"the caption is of {self.run}; expected one of {run}")
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,31 @@ class Saliency:
     unknown: list[str]
     window: tuple[float, float, float, float]
     size: tuple[int, int]
+
+
+def caption_of(
+    words: list[str], readable: str | None, task: str, score: float, **about: Any
+) -> Caption:
+    """Names what was written.
+
+    Args:
+        words: as they were decoded.
+        readable: the same for people; None where the words in a row are.
+        task: caption or hashtag.
+        score: log probability; not finite for separate tags.
+        **about: the other attributes of `Caption`.
+    """
+    prediction = join_words(words, task)
+    if task == "hashtag":
+        words = prediction.split()
+        readable = " ".join(f"#{tag}" for tag in words)
+    return Caption(
+        text=prediction if readable is None else readable,
+        words=words,
+        log_probability=float(score) if math.isfinite(score) else None,
+        prediction=prediction,
+        **about,
+    )
 
 
 def attention_of(

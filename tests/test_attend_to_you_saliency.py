@@ -1,5 +1,6 @@
 """The library: where a word is, on pictures whose cells are known."""
 
+import dataclasses
 from unittest import mock
 
 import numpy as np
@@ -29,9 +30,14 @@ def test_saliency_is_that_of_the_command(colours, tmp_path, monkeypatch):
         np.testing.assert_array_equal(found.values, expected["log_probability"][0])
         np.testing.assert_array_equal(found.shown, expected["saliency"][0])
         assert found.window == tuple(expected["window"]) and found.size == tuple(expected["size"])
-    assert run.saliency(picture).words == run.caption([picture])[0].words
+    [greedy] = run.caption([picture])
+    assert run.saliency(picture).words == greedy.words
+    [drawn] = run.caption([picture], sample=True, temperature=9, seed=3)
+    assert run.saliency(picture, caption=drawn).words == drawn.words != greedy.words
     with pytest.raises(UserError, match="does not know 'giraffe'"):
         run.saliency(picture, "red giraffe")
+    with pytest.raises(UserError, match="caption is of elsewhere; expected one of "):
+        run.saliency(picture, caption=dataclasses.replace(drawn, run="elsewhere"))
     clips = load_run(colours / "video")
     assert clips.reads == "clip" and clips._encoder is not run._encoder
     with pytest.raises(UserError, match="saliency-video run, which reads clips"):

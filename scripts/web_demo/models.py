@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +126,8 @@ class Models:
         for run in self.runs.values():
             for search in WARM_SEARCHES:
                 [caption] = run.caption([grey], **(search if run.config.model.word_query else {}))
-            look(run, grey, caption)
+            with suppress(UserError):  # of grey, a model may have nothing to say
+                look(run, grey, caption)
         if self.storyteller:
             self.storyteller.warm_up()
 
@@ -188,13 +189,13 @@ class Models:
         return Answer(name, person, run.task, caption, **(told | about))
 
     def _look(self, name: str, pixels: np.ndarray, caption: Caption, question: Question) -> dict:
-        """`looked`, or the `problem` of a sentence that cannot be found."""
+        """`looked`, or the `problem` of words that cannot be found."""
         run = self.runs[name]
         sentence = None if run.why_no_saliency else question.sentence
-        if not sentence:
-            return {"looked": look(run, pixels, caption)} if question.why else {}
         try:
-            return {"looked": run.saliency(pixels, sentence, skip_unknown=True)}
+            if not sentence:
+                return {"looked": look(run, pixels, caption)} if question.why else {}
+            return {"looked": run.saliency(pixels, sentence, skip_unknown=True, caption=caption)}
         except UserError as error:
             return {"problem": _plain(error, run, name)}
 
@@ -212,7 +213,9 @@ def look(run: Run, pixels: np.ndarray, caption: Caption) -> Attention | Saliency
     """What a model looked at for each word of its caption, as far as it can say."""
     if run.attends:
         return run.attention(caption)
-    return None if run.why_no_saliency or not caption.words else run.saliency(pixels)
+    if run.why_no_saliency or not caption.words:
+        return None
+    return run.saliency(pixels, caption=caption)
 
 
 def _plain(error: UserError, run: Run, name: str) -> str:
