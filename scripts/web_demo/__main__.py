@@ -27,6 +27,7 @@ TOY = Path("toy")
 TOY_RUNS = ("caption", "hashtag", "saliency", "stories")
 MOST_EXAMPLES = 6
 PATIENCE = 3  # seconds that requests have to end after Ctrl-C
+MOST_CONNECTIONS = 200  # an open page holds one or two; each may be sending 10 MB
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,11 @@ def serve(app, listener: socket.socket, host: str) -> None:
     port = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     settings = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=PATIENCE, server_header=False
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=PATIENCE,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
     )
     try:
         print(f"http://{shown}:{port}    (Ctrl-C ends it)", flush=True)

@@ -19,6 +19,7 @@ from scripts.web_demo.uploads import (
     MOST_PIXELS,
     NAMES,
     Shelf,
+    Upload,
     UploadError,
     open_picture,
     read_body,
@@ -67,7 +68,7 @@ def make_router(models: Models, shelf: Shelf) -> APIRouter:
         question = Question(runs, people, search, sentence, why=attention, story=story)
         data = await picture.read(LARGEST_FILE + 1)
         # Decoding and models hold a thread, not the loop that serves all visitors.
-        answers = await run_in_threadpool(lambda: models.ask(open_picture(data), question))
+        _, answers = await run_in_threadpool(models.ask, data, question)
         if not any(answer.caption for answer in answers):
             raise UserError(answers[0].problem)
         return {"captions": [as_json(answer) for answer in answers]}
@@ -75,11 +76,16 @@ def make_router(models: Models, shelf: Shelf) -> APIRouter:
     @router.post("/picture", summary="A picture for the page's next questions")
     async def put(request: Request) -> dict[str, Any]:
         data = await read_body(request.stream())
-        found = await run_in_threadpool(open_picture, data)
+        found = await run_in_threadpool(_open_in_place, models, data)
         height, width = found.size
         return {"picture": shelf.put(data), "width": width, "height": height, "shown": found.shown}
 
     return router
+
+
+def _open_in_place(models: Models, data: bytes) -> Upload:
+    with models.place():
+        return open_picture(data)
 
 
 def people_of(users: Sequence[str] | None, posts: str | None, words: str | None) -> list[Person]:
@@ -90,7 +96,8 @@ def people_of(users: Sequence[str] | None, posts: str | None, words: str | None)
     """
     if sum(bool(given) for given in (users, posts, words)) > 1:
         raise UserError("user, posts and words all say whose style: give one of them")
-    if len(users or ()) > MOST_PEOPLE:
+    users = list(dict.fromkeys(users or ()))
+    if len(users) > MOST_PEOPLE:
         raise UserError(f"{len(users)} users are asked for; {MOST_PEOPLE} at most")
     if len(posts or "") > LONGEST_TEXT or len(words or "") > LONGEST_TEXT:
         raise UserError(f"the earlier posts are longer than {LONGEST_TEXT:,} characters")

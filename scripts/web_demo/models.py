@@ -11,7 +11,7 @@ import numpy as np
 
 from attend_to_you import Attention, Caption, Run, Saliency, load_run
 from configuration import Config, DecodingOptions
-from scripts.web_demo.uploads import Upload
+from scripts.web_demo.uploads import Upload, open_picture
 from utils.errors import UserError
 from utils.run_folder import RunFolder
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WARM_SIDE = 64  # pixels of the picture of the first, unseen question
 WARM_SEARCHES = ({}, {"beam_size": 3}, {"sample": True}, {"sample": True, "top_p": 0.9})
 MOST_WAITING = 16
+MOST_ANSWERS = 48  # of one question, which all others wait for
 PATIENCE = 60  # seconds that a program waits for its turn
 
 
@@ -33,15 +34,21 @@ class Person:
         user: of the data set.
         posts: earlier ones, one per line.
         words: of the user memory, best first.
+        edited: words that stand for the person's own, for the models of `editors` alone.
+        editors: names of models.
     """
 
     name: str
     user: str | None = None
     posts: str | None = None
     words: tuple[str, ...] | None = None
+    edited: tuple[str, ...] = ()
+    editors: tuple[str, ...] = ()
 
-    def given(self) -> dict[str, Any]:
-        """The arguments of `Run.caption` that say who writes."""
+    def given(self, model: str) -> dict[str, Any]:
+        """The arguments of `Run.caption` that say to a model who writes."""
+        if model in self.editors:
+            return {"words": self.edited}
         return {n: v for n in ("user", "posts", "words") if (v := getattr(self, n)) is not None}
 
 
@@ -131,39 +138,61 @@ class Models:
         if self.storyteller:
             self.storyteller.warm_up()
 
-    def ask(self, picture: Upload, question: Question) -> list[Answer]:
+    def ask(self, data: bytes, question: Question) -> tuple[Upload, list[Answer]]:
         """Every model for every person; one that knows no user answers once.
 
+        Args:
+            data: a picture file of anybody's; decoded only once there is room to wait.
+            question: models and people that are named twice answer once.
+
         Raises:
-            UserError: a search that cannot be, or no such model.
+            UserError: a search that cannot be, no such model, or more than `MOST_ANSWERS`.
+            UploadError: the picture is refused.
             Busy: see there.
         """
         question.search.check()
         for name in question.runs:
             if name not in self.runs:
                 raise UserError(f"there is no model {name!r}; there are {', '.join(self.runs)}")
-        with self._my_turn():
-            return [self._answer(picture, question, *pair) for pair in self._pairs(question)]
+        pairs = self._pairs(question)
+        with self.place():
+            picture = open_picture(data)
+            with self._my_turn():
+                return picture, [self._answer(picture, question, *pair) for pair in pairs]
 
     def _pairs(self, question: Question) -> list[tuple[str, Person]]:
-        """Who is asked in whose style, persons first."""
-        pairs = [(name, person) for person in question.people for name in question.runs]
-        blind = [(n, ANYBODY) for n in question.runs if not self.runs[n].knows_users]
-        return [pair for pair in pairs if self.runs[pair[0]].knows_users] + blind
+        """Who is asked in whose style, persons first, each once."""
+        runs, people = dict.fromkeys(question.runs), dict.fromkeys(question.people)
+        pairs = [(n, person) for person in people for n in runs if self.runs[n].knows_users]
+        pairs += [(n, ANYBODY) for n in runs if not self.runs[n].knows_users]
+        if len(pairs) > MOST_ANSWERS:
+            raise UserError(
+                f"{len(pairs)} answers are asked for, of models and users; {MOST_ANSWERS} at most"
+            )
+        return pairs
 
     @contextmanager
-    def _my_turn(self) -> Iterator[None]:
+    def place(self) -> Iterator[None]:
+        """One of the places of those who wait or are answered: so many pictures are in memory.
+
+        Raises:
+            Busy: all are taken.
+        """
         if not self._waiting.acquire(blocking=False):
             raise Busy
         try:
-            if not self._turn.acquire(timeout=PATIENCE):
-                raise Busy
-            try:
-                yield
-            finally:
-                self._turn.release()
+            yield
         finally:
             self._waiting.release()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=PATIENCE):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def words(self, name: str, person: Person) -> list[str]:
         """The words of a person that a model reads.
@@ -171,7 +200,16 @@ class Models:
         Raises:
             UserError: no such user of its data set.
         """
-        return self.runs[name].context_words(**person.given())
+        return self.runs[name].context_words(**person.given(name))
+
+    def readers(self, names: Iterable[str], person: Person, words: Sequence[str]) -> list[str]:
+        """The models that read just these words of a person; others know other words or tasks."""
+        found = []
+        for name in names:
+            with suppress(UserError):
+                if self.runs[name].knows_users and self.words(name, person) == list(words):
+                    found.append(name)
+        return found
 
     def _answer(self, picture: Upload, question: Question, name: str, person: Person) -> Answer:
         run = self.runs[name]
@@ -180,7 +218,7 @@ class Models:
             return Answer(name, person, run.task, problem=problem)
         try:
             search = _search(run, question.search)
-            [caption] = run.caption([picture.pixels], **person.given(), **search)
+            [caption] = run.caption([picture.pixels], **person.given(name), **search)
         except UserError as error:
             return Answer(name, person, run.task, problem=_plain(error, run, name))
         about = self._look(name, picture.pixels, caption, question)

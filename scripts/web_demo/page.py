@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,18 @@ class Asked:
         kinds = (field.type for field in fields(cls))
         return cls(*map(_read, values, kinds))
 
-    def people(self) -> list[Person]:
-        """In whose styles; words that were edited stand for what they were computed from."""
-        people = self._chosen()
-        if len(people) == 1 and self.words.split() != self.computed.split():
-            return [Person(people[0].name, words=tuple(self.words[:LONGEST_TEXT].split()))]
-        return people
+    def people(self, models: Models) -> list[Person]:
+        """In whose styles; words that were edited are for the models that read what was shown.
+
+        The browser may still show another person's words; then there is no such model.
+        """
+        people, shown = self._chosen(), self.computed.split()
+        edited = tuple(self.words[:LONGEST_TEXT].split())
+        if len(people) > 1 or list(edited) == shown:
+            return people
+        known = [name for name in self.runs if name in models.runs]
+        editors = tuple(models.readers(known, people[0], shown))
+        return [replace(people[0], edited=edited, editors=editors)]
 
     def _chosen(self) -> list[Person]:
         if self.style == USER and self.users:
@@ -136,7 +142,9 @@ def _controls(models: Models, shelf: Shelf, examples: Sequence[bytes]) -> dict[s
     names, users = list(models.runs), models.users
     kinds = [*([USER] if users else []), OWN, NONE]
     knows = any(run.knows_users for run in models.runs.values())
-    found: dict[str, Any] = {"picture": gr.State(""), "computed": gr.State("")}
+    # What was computed comes from the browser, together with the words that were edited there.
+    computed = gr.Textbox("", visible="hidden", show_label=False, container=False)
+    found: dict[str, Any] = {"picture": gr.State(""), "computed": computed}
     found["drop"] = gr.HTML(
         html_template=_drop(shelf, examples), js_on_load=_part("drop.js"), elem_id="drop"
     )
@@ -256,7 +264,9 @@ def words_of(models: Models, asked: Asked) -> tuple[Any, str]:
     except UserError:
         found = []
     text = " ".join(found)
-    label = f"Words the model reads of this person ({len(found)}): edit them as you like"
+    same = models.readers(readers, people[0], found)
+    whose = "the model reads" if same == readers else f"{', '.join(same)} read"
+    label = f"Words {whose} of this person ({len(found)}): edit them as you like"
     return gr.update(value=text, label=label, visible=True), text
 
 
@@ -269,14 +279,13 @@ def answer(models: Models, shelf: Shelf, asked: Asked) -> str:
     try:
         question = Question(
             asked.runs,
-            asked.people(),
+            asked.people(models),
             asked.decoding(),
             asked.sentence.strip()[:LONGEST_SENTENCE] or None,
             why=True,
             story=asked.story,
         )
-        picture = open_picture(shelf.get(asked.picture))
-        return answers_html(picture, models.ask(picture, question))
+        return answers_html(*models.ask(shelf.get(asked.picture), question))
     except (UploadError, UserError) as error:
         return notice(str(error))
     except Busy:

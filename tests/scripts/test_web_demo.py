@@ -101,7 +101,7 @@ def test_styles_are_given_in_one_of_three_ways(client, models, photo):
     [
         ({"run": "nothing"}, 400, "there is no model 'nothing'; there are caption, hashtag"),
         ({"user": "nobody"}, 400, "nobody is called nobody"),
-        ({"user": ["ann"] * 9}, 400, "9 users are asked for; 8 at most"),
+        ({"user": list("abcdefghi")}, 400, "9 users are asked for; 8 at most"),
         ({"beam_size": 11}, 422, "beam_size"),
         ({"temperature": "hot"}, 422, "temperature"),
         ({"temperature": 0.5}, 400, "sample"),
@@ -188,18 +188,59 @@ def test_who_waits_too_long_is_told(models, client, photo, monkeypatch):
     assert post(client, photo).status_code == 200
 
 
-def test_no_more_than_some_wait(models, client, photo, monkeypatch):
+def test_no_more_than_some_wait_and_who_may_not_is_not_decoded(models, client, photo, monkeypatch):
     monkeypatch.setattr(models, "_waiting", threading.BoundedSemaphore(1))
-    with models._waiting:
+    with models.place():
         assert post(client, photo).status_code == 503
+        assert post(client, b"no picture").status_code == 503
+        assert client.post("/api/picture", content=photo).status_code == 503
+    assert post(client, b"no picture").status_code == 415
     assert post(client, photo).status_code == 200
+
+
+def test_two_visitors_of_whom_one_waits(models, photo, monkeypatch):
+    asked, go_on = threading.Event(), threading.Event()
+    told, answer = [], models._answer
+
+    def slowly(picture, question, name, person):
+        asked.set()
+        assert go_on.wait(60)
+        return answer(picture, question, name, person)
+
+    def visit(name):
+        models.ask(photo, Question(["caption"], [Person(name, words=("lake",))]))
+        told.append(name)
+
+    monkeypatch.setattr(models, "_answer", slowly)
+    first, second = (threading.Thread(target=visit, args=[name]) for name in ("one", "two"))
+    first.start()
+    assert asked.wait(60)
+    monkeypatch.setattr(models, "_answer", answer)
+    second.start()
+    second.join(0.2)
+    assert second.is_alive() and not told  # its question is quick, but not its turn
+    go_on.set()
+    first.join(60)
+    second.join(60)
+    assert told == ["one", "two"]
+
+
+def test_what_is_named_twice_is_asked_once_and_not_too_much_at_a_time(
+    models, client, photo, monkeypatch
+):
+    found = post(client, photo, run=["caption"] * 99, user=["ann"] * 99 + ["ben"]).json()
+    assert [row["user"] for row in found["captions"]] == ["ann", "ben"]
+    monkeypatch.setattr(models_module, "MOST_ANSWERS", 3)
+    refused = post(client, photo, user=["ann", "ben"])
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith("4 answers are asked for")
 
 
 def test_text_is_escaped_everywhere(models, photo):
     evil = '<script>alert("x")</script>'
     picture = open_picture(photo)
     question = Question(["caption"], [Person(evil, words=("lake",))], why=True)
-    answers = models.ask(picture, question)
+    _, answers = models.ask(photo, question)
     answers += [Answer(evil, Person(evil), "caption", problem=evil)]
     answers += [
         Answer(evil, Person(evil), "caption", answers[0].caption, story=evil, model=evil),
@@ -216,7 +257,7 @@ def test_a_model_that_knows_no_user_answers_once(models, photo):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(models.runs["caption"]), "knows_users", property(knows))
         people = [Person("ann", user="ann"), Person("ben", user="ben")]
-        found = models.ask(open_picture(photo), Question(["caption", "hashtag"], people))
+        _, found = models.ask(photo, Question(["caption", "hashtag"], people))
     said = [(row.run, row.person.name) for row in found]
     assert said == [("caption", "ann"), ("caption", "ben"), ("hashtag", "anybody")]
 
@@ -224,7 +265,7 @@ def test_a_model_that_knows_no_user_answers_once(models, photo):
 def test_a_search_that_cannot_be_is_refused_before_the_work(models, photo):
     search = DecodingOptions(sample=True, beam_size=2)
     with pytest.raises(UserError, match="sample"):
-        models.ask(open_picture(photo), Question(["caption"], search=search))
+        models.ask(photo, Question(["caption"], search=search))
 
 
 def test_the_veil_is_clear_where_a_word_looked():
