@@ -223,11 +223,22 @@ def run_case(job: Job, seed: int, folder: Path) -> str:
         replay(job.target, job.number, seed, folder)
     except UserError as error:
         said = str(error)
+        if _lacked_memory(error):
+            return f"memory ran out: {said:.300}"
         lines = said.count("\n")
         return "refused" if said and lines == 0 else f"a refusal of {lines + 1} lines: {said:.300}"
     except BaseException:
         return traceback.format_exc(limit=-4)
     return "read"
+
+
+def _lacked_memory(error: BaseException | None) -> bool:
+    """Whether a refusal is one for lack of memory, which no input may bring about."""
+    while error:
+        if isinstance(error, MemoryError) or "MemoryError" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def replay(target: str, number: int, seed: int = 0, folder: Path | None = None) -> None:

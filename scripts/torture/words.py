@@ -18,6 +18,7 @@ from data_loader.tokenizer import (
     tokenize_released_yfcc_hashtags,
 )
 from scripts.torture.damage import odd_text
+from scripts.torture.plain import check_plain_korean, check_plain_released, check_plain_words
 from utils.emoji_pattern import EMOJI
 
 USERNAME = "@username"
@@ -34,6 +35,7 @@ def tokens_case(rng: random.Random, folder: Path) -> bool:
     check_rejoins(tokens, letters)
     check_nothing_invented(text, tokens)
     check_blanks_part(text, letters)
+    check_plain_words(rng)
     return True
 
 
@@ -115,6 +117,7 @@ def released_case(rng: random.Random, folder: Path) -> bool:
     )
     for token in rng.choice(cutters)(text):
         assert token.isascii() and token.split() == [token], (text, token)
+    check_plain_released(rng)
     return True
 
 
@@ -141,6 +144,7 @@ def korean_case(rng: random.Random, folder: Path) -> bool:
     if text.isascii():
         assert kept.lower() == plain.lower(), (text, tokens)
     join_korean(tokens)
+    check_plain_korean(rng)
     return True
 
 

@@ -1,18 +1,24 @@
 """Damaged input of every kind: two thousand cases always, a hundred thousand by hand.
 
-./scripts/run_tests.sh -m long tests/fuzz
+By hand: `./scripts/run_tests.sh -m long tests/fuzz`.
 """
 
+import contextlib
+import json
 import random
 import subprocess
 import sys
 
 import pytest
+import regex
 
+from data_loader.posts import Problems
+from data_loader.sources import SOURCES
 from data_loader.tokenizer import tokenize
-from scripts.torture import fuzzing
+from scripts.torture import fuzzing, importers, plain, readers
 from scripts.torture.damage import odd_text
 from scripts.torture.fuzzing import TARGETS, Job, format_counts, fuzz, plan, replay, run_case
+from scripts.torture.plain import check_plain_words
 from scripts.torture.words import check_nothing_invented, check_rejoins, check_tokens
 from tests.shared_data import REPOSITORY
 from utils.errors import UserError
@@ -53,6 +59,66 @@ def test_ten_thousand_strings_rejoin():
         check_tokens(tokens, letters)
         check_rejoins(tokens, letters)
         check_nothing_invented(text, tokens)
+        check_plain_words(rng)
+
+
+@pytest.mark.parametrize(
+    "lost", ["\\p{Hangul}", "\\p{Cyrillic}", "é", "\\p{Emoji_Presentation}", "[0-9]"]
+)
+def test_a_tokenizer_that_drops_an_alphabet_is_found(monkeypatch, lost):
+    def dropping(text, letters):
+        return [left for token in tokenize(text, letters) if (left := regex.sub(lost, "", token))]
+
+    monkeypatch.setattr(plain, "tokenize", dropping)
+    rng = random.Random(0)
+    with pytest.raises(AssertionError):
+        for _ in range(100):
+            check_plain_words(rng)
+
+
+def import_some(source, folder):
+    """Inputs of a source, most of them damaged; those that are refused are passed over."""
+    for number in range(20):
+        (folder / f"{number}").mkdir()
+        with contextlib.suppress(UserError):
+            importers.import_case(source, random.Random(number), folder / f"{number}")
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_texts_that_change_on_their_way_are_found(monkeypatch, tmp_path, source):
+    parse = SOURCES[source].parse
+
+    def changing(chunk, task, **extra):
+        posts, problems = parse(chunk, task, **extra)
+        other = {"texts": ("other",), "tags": ["other"], "references": ()}
+        return [post._replace(**other) for post in posts], problems
+
+    monkeypatch.setattr(SOURCES[source], "parse", changing)
+    with pytest.raises(AssertionError):
+        import_some(source, tmp_path)
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_one_problem_does_not_excuse_all_that_is_lost(monkeypatch, tmp_path, source):
+    def losing(chunk, task, **extra):
+        problems = Problems()
+        problems.add("lost", "all of them")
+        return [], problems
+
+    monkeypatch.setattr(SOURCES[source], "parse", losing)
+    with pytest.raises(AssertionError):
+        import_some(source, tmp_path)
+
+
+def test_a_prediction_that_changes_is_found_whatever_its_words(monkeypatch, tmp_path):
+    row = {"id": "1", "prediction": "banana", "references": ["nan"], "score": float("nan")}
+    monkeypatch.setattr(readers.samples, "predictions", lambda rng: json.dumps(row).encode())
+    monkeypatch.setattr(readers, "damage", lambda rng, data: data)
+    assert readers.predictions_case(random.Random(0), tmp_path)
+    changed = [row | {"prediction": "bananas"}]
+    monkeypatch.setattr(readers, "read_predictions", lambda path: changed)
+    with pytest.raises(AssertionError):
+        readers.predictions_case(random.Random(0), tmp_path)
 
 
 def chatter(rng, folder):
@@ -61,6 +127,17 @@ def chatter(rng, folder):
 
 def stumble(rng, folder):
     return [][0]
+
+
+def out_of_memory(rng, folder):
+    try:
+        raise MemoryError
+    except MemoryError:
+        raise UserError("no") from None
+
+
+def out_of_memory_in_words(rng, folder):
+    raise UserError("x cannot be read (MemoryError)")
 
 
 @pytest.fixture
@@ -74,7 +151,12 @@ def target(monkeypatch):
 
 @pytest.mark.parametrize(
     ("case", "expected"),
-    [(chatter, "2 lines"), (stumble, "IndexError: list index out of range")],
+    [
+        (chatter, "2 lines"),
+        (stumble, "IndexError: list index out of range"),
+        (out_of_memory, "memory ran out: no"),
+        (out_of_memory_in_words, "memory ran out: x cannot be read (MemoryError)"),
+    ],
 )
 def test_a_failure_is_told(tmp_path, target, case, expected):
     assert expected in run_case(Job(target(case), 0), 0, tmp_path / "x")
