@@ -1,5 +1,6 @@
 """Two processes where there may be one: the second is refused, and told who the first is."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -80,10 +81,18 @@ def _said(lock: Path) -> str:
 def _stop_without(process: subprocess.Popen, lock: Path) -> bool:
     """Stops a process; where it holds this lock, it goes on, and the answer is False."""
     os.killpg(process.pid, signal.SIGSTOP)
-    if f"process {process.pid} " not in _said(lock):
-        return True
-    os.killpg(process.pid, signal.SIGCONT)
-    return False
+    _wait_for(lambda: _state(process.pid) == "T", "a process to stop")
+    with open(lock, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.killpg(process.pid, signal.SIGCONT)
+            return False
+    return True
+
+
+def _state(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _wait_for(happens: Callable[[], bool], what: str) -> None:
