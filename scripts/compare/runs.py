@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from configuration import Config
+from utils.checkpoint import checkpoints_folder, list_checkpoints, read_state
 from utils.errors import UserError
 from utils.json_text import parse_json
 from utils.run_folder import RunFolder
@@ -26,6 +27,7 @@ class Run:
         config: what it was asked to do.
         records: its log.
         metrics: what metrics.json says; empty where eval has not been.
+        global_batch: posts per step on all GPUs together.
         data: tells apart runs whose test posts may differ.
     """
 
@@ -36,6 +38,7 @@ class Run:
     records: list[dict[str, Any]]
     metrics: dict[str, Any]
     data: tuple
+    global_batch: int
 
     def curve(self, name: str, by_epoch: bool) -> list[Point]:
         """The values of one name over epochs or steps; none where there are none.
@@ -63,7 +66,7 @@ class Run:
         if first and any(r.get("epoch", 0) > 1 for r in self.records):
             return max(first)
         posts = self._posts()
-        return math.ceil(posts / self.config.train.batch_size) if posts else None
+        return math.ceil(posts / self.global_batch) if posts else None
 
     def _posts(self) -> int | None:
         return self.data[-1]
@@ -133,7 +136,20 @@ def _open(run: RunFolder, label: str) -> Run:
         posts = math.ceil(posts / config.model.window) if posts else None
     tested = (metrics.get("posts"), metrics.get("subset"), metrics.get("characters"))
     data = (run.configuration.get("vocabulary_sha256"), *tested, posts)
-    return Run(run.path, label, kind, config, records, metrics, data)
+    batch = _global_batch(run) or config.train.batch_size
+    return Run(run.path, label, kind, config, records, metrics, data, batch)
+
+
+def _global_batch(run: RunFolder) -> int | None:
+    """As the newest checkpoint that can be read has it; the configuration knows one GPU's share."""
+    for step in reversed(list_checkpoints(run.path)):
+        try:
+            found = read_state(checkpoints_folder(run.path) / str(step)).get("global_batch")
+        except (UserError, OSError):
+            continue
+        if isinstance(found, int) and found > 0:
+            return found
+    return None
 
 
 def _read_metrics(run: RunFolder) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from configuration import parse_config
 from scripts.compare import __main__ as compare
 from scripts.compare.runs import distinct_names, open_runs
 from scripts.compare.tables import best_rows, csv_table, markdown, notes, score_table
+from utils import checkpoint
 from utils.errors import UserError
 from utils.run_folder import RunFolder
 
@@ -71,6 +72,8 @@ def test_epochs_come_from_the_log_and_from_the_batch_before_one_is_done(tmp_path
     assert runs[1].curve("loss", by_epoch=True) == [(1 / 8, 9), (2 / 8, 4.5)]
     assert runs[1].curve("loss", by_epoch=False) == [(1, 9), (2, 4.5)]
     assert runs[1].curve("val_score", by_epoch=True) == []
+    checkpoint.save(begun, 2, {}, {}, {"global_batch": 250})  # of several GPUs
+    assert open_runs([begun])[0].steps_per_epoch == 3
 
 
 def test_a_run_that_has_only_begun_and_one_that_learns_nothing(tmp_path, capsys):
