@@ -204,7 +204,7 @@ class Run:
         self,
         posts: str | Iterable[str | Mapping] | None = None,
         user: str | None = None,
-        words: Iterable[str] | None = None,
+        words: str | Iterable[str] | None = None,
     ) -> list[str]:
         """The words of a person that the model reads, the most characteristic first.
 
@@ -212,7 +212,7 @@ class Run:
             posts: earlier posts, each a text or `{"text": ..., "hashtags": [...]}`; in a single
                 text, one per line.
             user: instead, a user of the data set, all of whose posts count.
-            words: instead, the words themselves, best first; unknown ones are left out.
+            words: instead, the words themselves (or a text), best first; unknown ones are left out.
 
         Returns:
             As many as its memory holds at most; none for a model that knows no user.
@@ -227,7 +227,7 @@ class Run:
         pictures: Iterable[Picture],
         posts: str | Iterable[str | Mapping] | None = None,
         user: str | None = None,
-        words: Iterable[str] | None = None,
+        words: str | Iterable[str] | None = None,
         skipped: MutableMapping[str, str] | None = None,
         **decoding: Any,
     ) -> list[Caption]:
@@ -361,7 +361,7 @@ class Run:
         at_once, frames = (encoder.at_once, encoder.frames) if encoder else (BLIND_BATCH, 0)
         return read_batches(pictures, at_once, skipped, frames)
 
-    def _context(self, posts, user: str | None, words: Iterable[str] | None) -> np.ndarray:
+    def _context(self, posts, user: str | None, words: str | Iterable[str] | None) -> np.ndarray:
         """[<= U] int32, see `context_words`."""
         with _TURN:
             return choose_words(self.view, self.config.model.context_words, posts, user, words)

@@ -114,7 +114,7 @@ def choose_words(
     most: int,
     posts: str | Iterable[str | Mapping] | None = None,
     user: str | None = None,
-    words: Iterable[str] | None = None,
+    words: str | Iterable[str] | None = None,
 ) -> np.ndarray:
     """The words of a person that a model reads, by one of three ways to say who it is.
 
@@ -123,7 +123,7 @@ def choose_words(
         most: U, of the model; 0 for one that knows no user.
         posts: see `history_of`.
         user: of the view.
-        words: themselves, best first.
+        words: themselves, best first; in a single text, with spaces between.
 
     Returns:
         [<= U] int32, none for nobody.
@@ -134,7 +134,8 @@ def choose_words(
     if sum(given is not None for given in (posts, user, words)) > 1:
         raise UserError("posts, user and words all say whose style: give one of them")
     if words is not None:
-        return known_words(view, words, most)
+        listed = words.split() if isinstance(words, str) else words
+        return known_words(view, listed, most)
     if not most or (posts is None and user is None):
         return np.zeros(0, np.int32)
     history = history_of(posts, view) if user is None else user_history(view, user)

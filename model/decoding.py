@@ -47,7 +47,7 @@ def decode(
     temperature: float | tf.Tensor = 1.0,
     top_p: float | tf.Tensor = 1.0,
     seed: int | tf.Tensor = 0,
-    length_penalty: float = 0.0,
+    length_penalty: float | tf.Tensor = 0.0,
     stop_at_eos: bool = True,
     forbidden: tuple[int, ...] = (),
 ) -> Hypotheses:
@@ -63,7 +63,8 @@ def decode(
         top_p: draw among the most probable words alone, as many as have this probability together
             (nucleus sampling, Holtzman et al., 2020).
         seed: of the sampling.
-        length_penalty: beams are ranked by score / length ** length_penalty at the end.
+        length_penalty: beams are ranked by score / length ** length_penalty at the end; a tensor
+            will do, also of 0.
         stop_at_eos: False writes on to the last slot (the released code's graph).
         forbidden: word ids that are never written.
 
@@ -252,8 +253,8 @@ def _store(search: _Search, results: Hypotheses) -> Hypotheses:
     )
 
 
-def _rank(results: Hypotheses, length_penalty: float) -> Hypotheses:
-    if not length_penalty:
+def _rank(results: Hypotheses, length_penalty: float | tf.Tensor) -> Hypotheses:
+    if not tf.is_tensor(length_penalty) and not length_penalty:
         return results
     length = tf.math.count_nonzero(results.ids, -1, dtype=results.scores.dtype)
     rank = tf.argsort(results.scores / length**length_penalty, direction="DESCENDING")

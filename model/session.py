@@ -20,7 +20,10 @@ from model.saliency import cell_log_probabilities, scale_words
 
 # What a reader cannot use; unlike in evaluation, it is never written.
 FORBIDDEN = (PAD, GO, UNK)
-KINDS = 8  # of questions that are remembered: the least recently asked goes
+# Of questions that are remembered: the least recently asked goes. The page asks a model for greedy
+# captions, 2 to 10 beams with a length penalty or without, samples of all words or of the most
+# probable, and what they looked at.
+KINDS = 32
 
 
 class Session:
@@ -59,14 +62,15 @@ class Session:
 
         Args:
             batch: from `batch`.
-            options: of the decoding; other seeds, temperatures and shares compile nothing anew.
+            options: of the decoding; other seeds, temperatures, shares and length penalties compile
+                nothing anew.
             tags: predict this many separate words instead (`DecodingOptions.separate_tags`).
         """
-        nucleus = options.top_p < 1
-        kind = ("write", options.beam_size, options.length_penalty, options.sample, nucleus, tags)
+        ranks, nucleus = options.length_penalty != 0, options.top_p < 1
+        kind = ("write", options.beam_size, ranks, options.sample, nucleus, tags)
         step = self._get(kind, batch, lambda: self._writer(options, tags))
-        numbers = (np.int32(options.seed), np.float32(options.temperature))
-        ids, scores = step(batch, *numbers, np.float32(options.top_p))
+        numbers = (options.temperature, options.top_p, options.length_penalty)
+        ids, scores = step(batch, np.int32(options.seed), *map(np.float32, numbers))
         return Decoded(batch["row"].numpy(), without_end(ids.numpy()), scores.numpy())
 
     def attend(self, batch: Batch, ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -118,10 +122,10 @@ class Session:
         return self._compiled[kind]
 
     def _writer(self, options: DecodingOptions, tags: int | None) -> tuple:
-        beams, penalty, sample = options.beam_size, options.length_penalty, options.sample
-        nucleus = options.top_p < 1
+        beams, sample = options.beam_size, options.sample
+        ranks, nucleus = options.length_penalty != 0, options.top_p < 1
 
-        def replica(batch, seed, temperature, top_p):
+        def replica(batch, seed, temperature, top_p, penalty):
             if tags:
                 words = most_probable_words(self.captioner, batch, tags)
                 return words, tf.fill([tf.shape(words)[0]], np.nan)
@@ -133,7 +137,7 @@ class Session:
                 temperature=temperature,
                 top_p=top_p if nucleus else 1.0,
                 seed=seed,
-                length_penalty=penalty,
+                length_penalty=penalty if ranks else 0.0,
                 forbidden=FORBIDDEN,
             )
             return found.ids[:, 0], found.scores[:, 0]
@@ -141,7 +145,7 @@ class Session:
         def step(*question):
             return self.strategy.run(replica, args=question)
 
-        return step, *(tf.TensorSpec([], kind) for kind in (tf.int32, tf.float32, tf.float32))
+        return step, *(tf.TensorSpec([], kind) for kind in (tf.int32, *[tf.float32] * 3))
 
     def _attender(self, width: int) -> tuple:
         def replica(batch, ids):

@@ -85,6 +85,7 @@ def test_posts_user_and_words_are_three_ways_to_say_the_same(run, made, pictures
     assert run.context_words(posts="\n\n".join(posts)) == words
     assert run.context_words(posts=[{"text": post} for post in posts]) == words
     assert run.context_words(words=[words[0], "giraffe", *words, "#" + words[1]]) == words
+    assert run.context_words(words=" ".join(words)) == words
     captions = [
         run.caption(pictures, **style)
         for style in ({"posts": posts}, {"user": "ben"}, {"words": words})
@@ -250,6 +251,7 @@ def test_nothing_is_compiled_twice(run, pictures, monkeypatch):
     def ask(count, seed, temperature):
         run.caption(pictures[:count], user="ann")
         run.caption(pictures[:count], user="ben", beam_size=2)
+        run.caption(pictures[:count], beam_size=2, length_penalty=temperature)
         drawn = {"sample": True, "temperature": temperature, "seed": seed}
         run.caption(pictures[:count], posts=["hill"], **drawn)
         run.caption(pictures[:count], top_p=0.1 + temperature / 9, **drawn)
