@@ -6,6 +6,7 @@ By hand: `./scripts/run_tests.sh -m long tests/fuzz`.
 import contextlib
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ import regex
 from data_loader.posts import Problems
 from data_loader.sources import SOURCES
 from data_loader.tokenizer import tokenize
-from scripts.torture import fuzzing, importers, plain, readers
+from scripts.torture import flags, fuzzing, importers, plain, readers
 from scripts.torture.damage import odd_text
 from scripts.torture.fuzzing import TARGETS, Job, format_counts, fuzz, plan, replay, run_case
 from scripts.torture.plain import check_plain_words
@@ -178,7 +179,27 @@ def test_a_case_is_made_from_its_number_alone(target):
     assert seen[0] == seen[2] != seen[1]
 
 
+def test_every_command_whose_flags_are_read_is_fed():
+    # Of these the first is imported with TensorFlow and the second feeds; the others read settings.
+    others = {"scripts.benchmark.__main__", "scripts.torture.__main__", "scripts.torture.flags"}
+    others |= {"scripts.reproduction.prepare"}
+    readers_of_flags = {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+        for path in (REPOSITORY / "scripts").rglob("*.py")
+        if re.search(r"= parse(_some)?\([A-Z]", path.read_text(encoding="utf-8"))
+    }
+    homes = {"scripts.extraction_options": "scripts.extract_features"}
+    homes |= {"scripts.saliency.options": "scripts.saliency.__main__"}
+    fed = {command.rpartition(".")[0] for command in flags.COMMANDS}
+    assert readers_of_flags - others == {
+        homes.get(m, m) for m in fed if m.startswith("scripts.")
+    } - {"scripts.user_study.making"}
+
+
 def test_cases_are_shared_out():
+    assert min(target.share for target in TARGETS.values()) * 120 > sum(
+        target.share for target in TARGETS.values()
+    )
     jobs = plan(1000, tuple(TARGETS))
     assert abs(len(jobs) - 1000) < len(TARGETS) and len(set(jobs)) == len(jobs)
     assert {job.target for job in jobs} == set(TARGETS)
@@ -195,5 +216,6 @@ def test_cases_that_end_their_process_are_told_and_the_others_go_on():
         "good": "read 3, refused 0, failed 0",
         "killed": f"read 0, refused 0, failed 2 {ended} signal SIGKILL",
         "spinning": f"read 0, refused 0, failed 1 {ended} more than 1 seconds of a processor",
+        "waiting": f"read 0, refused 0, failed 1 {ended} more than 12 seconds of the clock",
         "hoarding": "read 0, refused 0, failed 1 MemoryError",
     }
