@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs if needed and runs the tests: `run_tests.sh [--all] [pytest arguments]`.
-# Tests marked slow are left out unless --all, or a `-m` of your own, asks for them; those marked
-# long, the hundred thousand cases of the fuzzing, always but for a `-m` of your own: `-m long`.
+# Tests marked slow are left out unless --all, or a `-m` of your own, asks for them; those marked long
+# (minutes each, the hundred thousand cases of the fuzzing among them) unless `-m long` does.
 set -euo pipefail
 "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -9,6 +9,7 @@ the written words, less is possible. Test users differ, so standard errors go by
 
 import json
 import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Options:
     """Run folders that eval has been through."""
     world: Path
     """The folder that scripts.make_toy_world wrote."""
+    least: float | None = None
+    """Fail where a score is a smaller share of its ceiling."""
 
 
 class Result(NamedTuple):
@@ -61,6 +64,8 @@ def main() -> None:
     results = [result for run in options.runs for result in compare(run, options.world)]
     header = ["run", "sees", "metric", "score", "±", "ceiling", "share"]
     print(format_table(header, [_cells(result) for result in results], "text"))
+    if options.least is not None and any(r.score < options.least * r.ceiling for r in results):
+        sys.exit(f"a score is less than {options.least:g} of its ceiling")
 
 
 def compare(run: Path, world: Path) -> list[Result]:

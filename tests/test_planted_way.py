@@ -40,7 +40,7 @@ def test_maps_of_words_lie_on_what_they_name(tmp_path):
     assert scores["hit_rate"] > 0.9 and 0.2 < scores["centre_hit_rate"] < 0.4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_words_of_clips_point_to_the_frames_and_places_of_what_they_name(tmp_path):
     scores = go("toy/clips", "point_in_clips", tmp_path)
     assert scores["time"] > 0.9 and scores["place"] > 0.9

@@ -10,12 +10,17 @@ from scripts.launch_local_cluster import supervise
 from tests.runs import learnt, train_flags
 from tests.shared_data import REPOSITORY
 
-pytestmark = pytest.mark.slow
 BOUNDS = {"float64": 1e-6, "float32": 1e-4}
 BATCH = 6  # 39 usable posts: the last batch has three, shared two and one
 
 
-@pytest.fixture(scope="module", params=BOUNDS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("float64", marks=pytest.mark.slow),
+        pytest.param("float32", marks=pytest.mark.long),
+    ],
+)
 def runs(request, world, tmp_path_factory):
     """The precision, and a folder of the same training on three topologies."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -21,7 +21,7 @@ RUNS = {
     "no_word": (4, ["--no_word_memory"]),
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long  # CI holds the quickstart to its ceilings
 
 
 def run(*command, **environment):

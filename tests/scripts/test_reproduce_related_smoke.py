@@ -12,7 +12,7 @@ from scripts.reproduction.systems import SYSTEMS
 
 PROJECT = Path(__file__).parent.parent.parent
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def reproduce(system: str, out: Path) -> str:

@@ -2,12 +2,15 @@
 
 import json
 import math
+import sys
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from configuration import Config
 from model.configs import CSMNConfig
+from scripts import toy_scores
 from scripts.toy_scores import bleu_1, compare, information, jackknife, word_accuracy
 from utils.errors import UserError
 from utils.predictions import write_predictions
@@ -46,6 +49,18 @@ def test_a_run_stands_beside_its_ceilings(evaluated):
     assert (accuracy.sees, accuracy.score, accuracy.ceiling) == ("full", 0.5, 0.9)
     assert (bleu.metric, bleu.score, bleu.ceiling) == ("Bleu_1", 0.4, 0.8)
     assert accuracy.error > 0
+
+
+def test_the_exit_status_says_whether_enough_was_learnt(evaluated, capsys):
+    world, run = evaluated
+    for least, enough in ((0.5, True), (0.51, False)):
+        argv = ["toy_scores", "--world", str(world), str(run), "--least", str(least)]
+        with mock.patch.object(sys, "argv", argv):
+            if enough:
+                toy_scores.main()
+            else:
+                with pytest.raises(SystemExit, match=r"less than 0\.51 of its ceiling"):
+                    toy_scores.main()
 
 
 def test_a_run_on_other_data_is_refused(evaluated):
