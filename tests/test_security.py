@@ -109,15 +109,59 @@ def test_good_code_is_none_of_it():
     assert not findings(source)
 
 
+SAFE_FETCH = "--proto '=https,file' --proto-redir '=https'"
+# What runs a text: of data, or of what came from elsewhere.
+RUNS_TEXT = r"""(?mx) (^|[;&|({]|\bthen|\bdo|\belse) \s* eval \b
+    | \| \s* (sudo\s+|env\s+)? (/\S*/)? (ba|da|k|z)?sh \b
+    | \b ((ba|da|k|z)?sh | source) \b [^\n;&|]* (\$\( | <\( | `) \s* (curl|cat) \b"""
+
+
+def shell_findings(script: str) -> list[str]:
+    """What of a shell script its promises forbid, wherever on its lines a fetch stands."""
+    text = re.sub(r"(?m)^\s*#.*$|\\\n\s*", "", script)
+    fetches = re.findall(r"\bcurl\b[^\n]*", text)
+    found = [f"fetches other than by https: {f}" for f in fetches if SAFE_FETCH not in f[:60]]
+    if re.search(RUNS_TEXT, text):
+        found.append("runs a text")
+    found += re.findall(r"http://|--insecure|\bcurl\b[^\n]* -\w*k\b|\bwget\b", text)
+    return found
+
+
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)
 def test_shell_scripts_fetch_by_https_alone_and_run_nothing_of_it(path):
-    text = re.sub(r"(?m)^\s*#.*$|\\\n", "", path.read_text())
+    text = path.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
-    assert not re.search(
-        r"(?m)(^|[;&|])\s*eval\b|\|\s*(ba)?sh\b|http://|--insecure|curl -k|wget", text
-    )
-    fetches = re.findall(r"(?m)^\s*curl .*$", text)
-    assert all("--proto '=https,file' --proto-redir '=https'" in line for line in fetches)
+    assert not shell_findings(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "curl https://x/y",
+        "  curl --fail https://x/y",
+        "page=$(curl https://x/y)",
+        "page=`curl https://x/y`",
+        "echo x | curl --data @- https://x/y",
+        "if ! curl https://x/y; then",
+        "true && curl https://x/y",
+        f"curl {SAFE_FETCH} --location \\\n  http://x/y",
+        f"curl {SAFE_FETCH} -k https://x/y",
+        f"curl {SAFE_FETCH} https://x/y | sh",
+        f"curl {SAFE_FETCH} https://x/y | sudo bash",
+        f'bash -c "$(curl {SAFE_FETCH} https://x/y)"',
+        f"source <(curl {SAFE_FETCH} https://x/y)",
+        "wget https://x/y",
+        'eval "$x"',
+        'if true; then eval "$x"; fi',
+    ],
+)
+def test_what_is_forbidden_in_a_shell_is_found(line):
+    assert shell_findings(f"set -euo pipefail\n{line}\n")
+
+
+def test_good_lines_of_a_shell_are_none_of_it():
+    script = f"# curl http://x | sh\nx=$(curl {SAFE_FETCH} \\\n  --fail https://x/y)\nbash ./z.sh\n"
+    assert not shell_findings(script)
 
 
 def test_every_answer_to_bandit_has_a_reason():
