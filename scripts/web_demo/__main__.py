@@ -10,6 +10,7 @@ and answers on this machine alone, unless --host says otherwise. `/api/caption` 
 import errno
 import logging
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -26,6 +27,7 @@ from utils.errors import UserError, run_command
 TOY = Path("toy")
 TOY_RUNS = ("caption", "hashtag", "saliency", "stories")
 MOST_EXAMPLES = 6
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 3  # seconds that requests have to end after Ctrl-C
 MOST_CONNECTIONS = 200  # an open page holds one or two; each may be sending 10 MB
 
@@ -65,6 +67,8 @@ def main() -> None:
     options = parse(Options)
     options.check()
     runs, images = chosen(options)
+    for number in ENDS:  # all as Ctrl-C: the folder below is gone after it
+        signal.signal(number, signal.default_int_handler)
     with listening(options.host, options.port) as listener, private_folder():
         from scripts.web_demo.models import load_models
 
@@ -96,12 +100,14 @@ def chosen(options: Options) -> tuple[tuple[Path, ...], Path | None]:
 
 def examples_in(folder: Path) -> list[bytes]:
     """A few picture files of a folder, evenly spread over its names."""
-    from scripts.web_demo.uploads import UploadError, limit_pixels, open_picture
+    from scripts.web_demo.uploads import LARGEST_FILE, UploadError, limit_pixels, open_picture
 
     limit_pixels()
     names = sorted(path for path in folder.iterdir() if path.is_file())
     found = []
     for path in names[:: max(1, len(names) // MOST_EXAMPLES)]:
+        if path.stat().st_size > LARGEST_FILE:
+            continue
         data = path.read_bytes()
         try:
             open_picture(data)
@@ -134,16 +140,19 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 @contextmanager
 def private_folder() -> Iterator[None]:
     """Where everything that is written goes: a folder that is gone in the end."""
-    with tempfile.TemporaryDirectory(prefix="web_demo-", ignore_cleanup_errors=True) as folder:
-        # Read when Gradio is imported.
-        os.environ["GRADIO_TEMP_DIR"] = folder
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until it is sure to be removed
+    folder, usual = tempfile.mkdtemp(prefix="web_demo-"), tempfile.tempdir
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        tempfile.tempdir = folder
+        # Read when Gradio and Keras are imported.
+        os.environ["GRADIO_TEMP_DIR"] = os.environ["KERAS_HOME"] = folder
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["HF_HUB_OFFLINE"] = "1"
-        before, tempfile.tempdir = tempfile.tempdir, folder
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
+        yield
+    finally:
+        tempfile.tempdir = usual
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve(app, listener: socket.socket, host: str) -> None:
@@ -151,8 +160,6 @@ def serve(app, listener: socket.socket, host: str) -> None:
     import uvicorn
 
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # broken forms are answered
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     port = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     settings = uvicorn.Config(

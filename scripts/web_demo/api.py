@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from attend_to_you import Saliency
 from configuration import DecodingOptions
-from scripts.web_demo.models import NOBODY, Answer, Busy, Models, Person, Question
+from scripts.web_demo.models import NOBODY, Answer, Busy, Models, Person, Question, without_flags
 from scripts.web_demo.uploads import (
     LARGEST_FILE,
     MOST_PIXELS,
@@ -30,6 +30,7 @@ MOST_PEOPLE = 8
 LISTED_USERS = 1000
 LONGEST_TEXT = 50_000  # characters of earlier posts
 DIGITS = 5
+FAILED = "Something went wrong here; where the server was started, it says what."
 BUSY = "Many others are asking: try again in a minute."
 
 
@@ -150,11 +151,15 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def user(request: Request, error: UserError) -> JSONResponse:
-        return answer(HTTPStatus.BAD_REQUEST, str(error))
+        return answer(HTTPStatus.BAD_REQUEST, without_flags(str(error)))
 
     @app.exception_handler(Busy)
     async def busy(request: Request, error: Busy) -> JSONResponse:
         return answer(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)  # it is raised again, and logged
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

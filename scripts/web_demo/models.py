@@ -1,5 +1,6 @@
 """The trained models behind the page: loaded once, asked by one visitor at a time."""
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ WARM_SIDE = 64  # pixels of the picture of the first, unseen question
 WARM_SEARCHES = ({}, {"beam_size": 3}, {"sample": True}, {"sample": True, "top_p": 0.9})
 MOST_WAITING = 16
 MOST_ANSWERS = 48  # of one question, which all others wait for
+FLAG = re.compile(r"(?<!\S)--([a-z])")
 PATIENCE = 60  # seconds that a program waits for its turn
 
 
@@ -258,7 +260,16 @@ def look(run: Run, pixels: np.ndarray, caption: Caption) -> Attention | Saliency
 
 def _plain(error: UserError, run: Run, name: str) -> str:
     """A message of the command line for people who see a page: without flags and our paths."""
-    return str(error).replace(str(run.path), name).replace("--sentence", "the sentence")
+    return without_flags(str(error).replace(str(run.path), name))
+
+
+def without_flags(message: str) -> str:
+    """A message of the command line for who fills in a form: flags are fields there.
+
+    >>> without_flags("--length_penalty ranks beams: give --beam_size with it")
+    'length_penalty ranks beams: give beam_size with it'
+    """
+    return FLAG.sub(r"\1", message)
 
 
 def model_of(run: Run) -> str:

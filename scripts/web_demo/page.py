@@ -1,8 +1,10 @@
 """The page: Gradio's controls around our own picture field and cards."""
 
+import math
+import shlex
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from fastapi import FastAPI
 from configuration import DecodingOptions
 from scripts.web_demo.api import BUSY, LONGEST_TEXT, MOST_PEOPLE
 from scripts.web_demo.cards import answers_html, empty, notice
-from scripts.web_demo.models import NOBODY, Busy, Models, Person, Question
+from scripts.web_demo.models import NOBODY, Busy, Models, Person, Question, without_flags
 from scripts.web_demo.uploads import LARGEST_FILE, NAMES, Shelf, UploadError, open_picture
 from utils.errors import UserError
 
@@ -58,9 +60,12 @@ class Asked:
 
     @classmethod
     def read(cls, values: Sequence[Any]) -> "Asked":
-        """What a browser sends; a control that was never shown has no value."""
-        kinds = (field.type for field in fields(cls))
-        return cls(*map(_read, values, kinds))
+        """What a browser sends; a control that was never shown has no value.
+
+        Raises:
+            UserError: something else where a number should be.
+        """
+        return cls(*(_read(v, field) for v, field in zip(values, fields(cls), strict=True)))
 
     def people(self, models: Models) -> list[Person]:
         """In whose styles; words that were edited are for the models that read what was shown.
@@ -94,10 +99,23 @@ class Asked:
         return DecodingOptions()
 
 
-def _read(value: Any, kind: type) -> Any:
-    if kind is list:
+def _read(value: Any, about: Field) -> Any:
+    if about.type is list:
         return [str(item) for item in value or []]
-    return kind(value or 0) if kind in (float, bool) else str(value or "")
+    if about.type is bool:
+        return bool(value)
+    return _number(value, about.name) if about.type is float else str(value or "")
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value or 0)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        what = name.replace("_", " ").capitalize()
+        raise UserError(f"{what} is {str(value)[:40]!r}: give a number.")
+    return number
 
 
 def mount_page(app: FastAPI, models: Models, shelf: Shelf, examples: Sequence[bytes]) -> None:
@@ -132,7 +150,7 @@ def make_blocks(models: Models, shelf: Shelf, examples: Sequence[bytes] = ()) ->
             with gr.Column(scale=7, min_width=300, elem_id="answers"):
                 answers = gr.HTML(empty(), elem_id="answer", apply_default_css=False)
         with gr.Accordion("For programs: the same as JSON", open=False, elem_id="programs"):
-            gr.HTML(_programs(models))
+            gr.HTML(_programs(models), js_on_load=_part("programs.js"))
         _connect(blocks, controls, answers, models, shelf)
     return blocks
 
@@ -227,8 +245,11 @@ def _connect(
     )
     inputs = [controls[field.name] for field in fields(Asked)]
 
-    def words(*values: Any) -> tuple[Any, str]:
-        return words_of(models, Asked.read(values))
+    def words(*values: Any) -> tuple[Any, Any]:
+        try:
+            return words_of(models, Asked.read(values))
+        except UserError:  # of a number; the answer will say it
+            return gr.skip(), gr.skip()
 
     about = [controls["words"], controls["computed"]]
     latest = {"trigger_mode": "always_last"} | quiet
@@ -237,7 +258,10 @@ def _connect(
     blocks.load(words, inputs, about, **quiet)
 
     def ask(*values: Any) -> str:
-        return answer(models, shelf, Asked.read(values))
+        try:
+            return answer(models, shelf, Asked.read(values))
+        except UserError as error:
+            return notice(str(error))
 
     shown = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "models"}
     controls["drop"].upload(_taken, None, controls["picture"], **quiet).then(
@@ -287,7 +311,7 @@ def answer(models: Models, shelf: Shelf, asked: Asked) -> str:
         )
         return answers_html(*models.ask(shelf.get(asked.picture), question))
     except (UploadError, UserError) as error:
-        return notice(str(error))
+        return notice(without_flags(str(error)))
     except Busy:
         return notice(BUSY)
 
@@ -309,7 +333,8 @@ def _drop(shelf: Shelf, examples: Sequence[bytes]) -> str:
 
 def _programs(models: Models) -> str:
     names = "".join(f"<li><code>{escape(name)}</code></li>" for name in models.runs)
-    return _part("programs.html").replace("MODELS", names)
+    user = f"-F {shlex.quote(f'user={models.users[0]}')} " if models.users else ""
+    return _part("programs.html").replace("USER ", escape(user)).replace("MODELS", names)
 
 
 def _theme() -> gr.themes.Base:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from starlette.websockets import WebSocketDisconnect
 from configuration import PRESETS, DecodingOptions
 from model import encoders
 from scripts.web_demo import __main__ as command
+from scripts.web_demo import api
 from scripts.web_demo import models as models_module
 from scripts.web_demo.app import make_app
 from scripts.web_demo.cards import answers_html, veil_uri
@@ -104,7 +106,7 @@ def test_styles_are_given_in_one_of_three_ways(client, models, photo):
         ({"user": list("abcdefghi")}, 400, "9 users are asked for; 8 at most"),
         ({"beam_size": 11}, 422, "beam_size"),
         ({"temperature": "hot"}, 422, "temperature"),
-        ({"temperature": 0.5}, 400, "sample"),
+        ({"temperature": 0.5}, 400, "seed, temperature and top_p are those of sampling: give sam"),
         ({"posts": "x" * 50_001}, 400, "longer than 50,000"),
     ],
 )
@@ -112,6 +114,13 @@ def test_mistakes_get_one_sentence(client, photo, fields, status, sentence):
     reply = post(client, photo, **fields)
     assert reply.status_code == status
     assert sentence in reply.json()["error"] and reply.json().keys() == {"error"}
+
+
+def test_a_fault_of_ours_is_said_in_json_too(models, photo, monkeypatch):
+    client = TestClient(make_app(models, page=False), "http://localhost", False)
+    monkeypatch.setattr(models, "ask", None)
+    reply = post(client, photo)
+    assert reply.status_code == 500 and reply.json() == {"error": api.FAILED}
 
 
 @pytest.mark.parametrize("data, status", [(b"", 400), (b"hello", 415), (b"<svg/>", 415)])
@@ -330,6 +339,14 @@ def test_runs_of_another_kind_are_refused(models, tmp_path):
     assert names_of([Path("a/x"), Path("b/x"), Path("c/y")]) == ["a/x", "b/x", "y"]
 
 
+def test_examples_that_are_too_large_are_not_read(tmp_path, photo, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(photo)
+    (tmp_path / "b.txt").write_bytes(b"hello")
+    with (tmp_path / "c.jpg").open("wb") as large:
+        large.truncate(10**13)  # holds nothing, but could not be read
+    assert command.examples_in(tmp_path) == [photo]
+
+
 STARTED = """
 import sys
 from model import encoders
@@ -341,11 +358,10 @@ run_command(main)
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly_and_leaves_nothing(models, tmp_path, number):
+def start(models, tmp_path) -> subprocess.Popen:
+    """The command, in a process whose temporary folder is this one."""
     run = models.runs["caption"].path
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", STARTED, "--runs", str(run), "--port", "0"],
         cwd=REPOSITORY,
         env=os.environ | {"TMPDIR": str(tmp_path)},
@@ -353,6 +369,23 @@ def test_it_ends_cleanly_and_leaves_nothing(models, tmp_path, number):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.slow
+def test_ended_while_it_loads_it_leaves_nothing(models, tmp_path):
+    process = start(models, tmp_path)
+    while process.poll() is None and not list(tmp_path.glob("web_demo-*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err.endswith("interrupted\n")
+    assert not list(tmp_path.glob("web_demo-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_and_leaves_nothing(models, tmp_path, number):
+    process = start(models, tmp_path)
     lines = iter(process.stdout.readline, "")
     assert any("http://127.0.0.1:" in line for line in lines)
     assert [path.name[:9] for path in tmp_path.glob("web_demo-*")] == ["web_demo-"]
