@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from configuration import Config, DecodingOptions
-from data_loader.history import choose_words, known_words
+from data_loader.history import choose_words
 from data_loader.images import ImageError, Picture
 from data_loader.pictures import Shown, read_batches
 from data_loader.sentences import cut_sentence
@@ -291,7 +291,7 @@ class Run:
         if not self.attends:
             raise UserError(f"{self.path} is a {self.preset} run, which attends to nothing")
         caption.check_run(self._identity)
-        context = known_words(self.view, caption.user_words, len(caption.user_words))
+        context = self._context(None, None, caption.user_words)
         with _TURN:
             batch = self._session.batch(caption.features[np.newaxis], context)
             found = self._session.attend(batch, caption.ids[np.newaxis])
@@ -324,8 +324,7 @@ class Run:
         """
         if self.why_no_saliency:
             raise UserError(f"{self.path} is a {self.preset} run, which {self.why_no_saliency}")
-        if caption is None:
-            (caption,) = self.caption([picture])
+        caption = caption or self.caption([picture])[0]
         caption.check_run(self._identity)
         words, unknown = self._spell(caption.ids), []
         if sentence is not None:
@@ -334,8 +333,9 @@ class Run:
         elif not words:
             raise UserError(f"{self.path} writes no word for this; give it a sentence")
         ids = np.array(self.view.vocabulary.encode(words), np.int32)
+        context = self._context(None, None, caption.user_words)
         with _TURN:
-            measure, values, shown = self._session.point(caption.features, ids)
+            measure, values, shown = self._session.point(caption.features, ids, context)
         grids, window = map(as_grid, (values, shown)), self._window(caption.size)
         return Saliency(words, measure, *grids, unknown, window, caption.size)
 

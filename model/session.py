@@ -88,12 +88,15 @@ class Session:
         step = self._get(("attend", width), batch, lambda: self._attender(width))
         return {name: part.numpy() for name, part in step(batch, ids.astype(np.int32)).items()}
 
-    def point(self, features: np.ndarray, ids: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+    def point(
+        self, features: np.ndarray, ids: np.ndarray, person: np.ndarray | None = None
+    ) -> tuple[str, np.ndarray, np.ndarray]:
         """Where each word of a sentence is, cell by cell.
 
         Args:
             features: [C, D], cells of a picture.
             ids: [W] int32, the sentence without GO and EOS.
+            person: [<= U] ids of the words of who says it, best first; None for nobody's.
 
         Returns:
             What is measured (log_probability or attention), its values [W, C], and these from 0 to
@@ -106,7 +109,7 @@ class Session:
             )
         else:
             padded = np.pad(ids, (0, self.settings.word_slots - len(ids)))
-            found = self.attend(self.batch(features[np.newaxis]), padded[np.newaxis])
+            found = self.attend(self.batch(features[np.newaxis], person), padded[np.newaxis])
             measure, values = "attention", found["image"][0, : len(ids)]
         return measure, values, scale_words(values[np.newaxis])[0]
 

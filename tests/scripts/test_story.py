@@ -11,6 +11,7 @@ import train
 from data_loader.corpus import CorpusOptions, build_corpus
 from data_loader.toy_world.stories import make_stories
 from scripts import caption, story
+from scripts.web_demo.stories import LENGTH, Storyteller
 from tests.small_world import flags
 from utils.errors import UserError
 
@@ -53,6 +54,15 @@ def test_the_seed_decides_and_the_number_of_stories_does_not(run, capsys):
     assert len(five) == 5 and five == tell(run, capsys, hashtag="sun", length=33)
     assert five[:2] == tell(run, capsys, hashtag="sun", length=33, count=2)
     assert five != tell(run, capsys, hashtag="sun", length=33, seed=1)
+
+
+def test_a_loaded_storyteller_begins_with_the_hashtag(run):
+    teller = Storyteller(run)
+    story = teller.tell("sun")
+    assert story.startswith("sun") and len(story) == len("sun") + LENGTH
+    assert story == teller.tell("sun") != teller.tell("sea")
+    with pytest.raises(UserError, match="more than 40 characters"):
+        teller.tell("s" * 41)
 
 
 def test_cold_or_narrow_samples_are_all_the_same(run, capsys):

@@ -3,10 +3,12 @@
 import pytest
 
 from model import encoders
-from scripts.web_demo.models import Models, Person, load_models
+from scripts.web_demo.cards import answers_html
+from scripts.web_demo.models import Models, Person, Question, load_models
 from scripts.web_demo.page import GREEDY, OWN, USER, Asked, answer, words_of
 from scripts.web_demo.uploads import Shelf
 from tests.pictured_world import make_run, tiny_network
+from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,40 @@ def test_another_persons_words_are_not_taken_for_edited_ones(models):
     for words in (anns, "boat"):  # the field still shows them when ben is asked for
         [person] = asked(users=["ben"], words=words, computed=anns).people(models)
         assert " ".join(models.words("caption", person)) == bens
+
+
+class Teller:
+    """Knows one hashtag."""
+
+    def __init__(self, known: str):
+        self.known = known
+
+    def tell(self, hashtag: str) -> str:
+        """The story."""
+        if hashtag != self.known:
+            raise UserError(f"no story: #{hashtag}")
+        return f"<b>{hashtag}</b> and so on"
+
+
+def test_a_story_is_told_of_the_first_hashtag_alone(models, pictured_world):
+    photo = sorted((pictured_world / "images").iterdir())[0].read_bytes()
+    [caption] = models.runs["hashtag"].caption([photo])
+    first = caption.words[0]
+    question = Question(["hashtag"], story=True)
+    picture, [answer] = Models(models.runs, Teller(first)).ask(photo, question)
+    assert answer.story == f"<b>{first}</b> and so on" and answer.problem is None
+    html = answers_html(picture, [answer])
+    assert "A story from the first hashtag" in html and f"&lt;b&gt;{first}&lt;/b&gt;" in html
+    [answer] = Models(models.runs, Teller("")).ask(photo, question)[1]
+    assert (answer.story, answer.problem) == (None, f"no story: #{first}") and answer.caption
+    [answer] = models.ask(photo, question)[1]
+    assert (answer.story, answer.problem) == (None, None)
+
+
+@pytest.mark.parametrize("value", ["abc", "nan", [1]])
+def test_what_is_no_number_is_said(value):
+    with pytest.raises(UserError, match=r"^Seed is .*: give a number\.$"):
+        asked(seed=value)
 
 
 @pytest.mark.slow
