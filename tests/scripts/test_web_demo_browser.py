@@ -184,3 +184,11 @@ def test_own_posts_become_words_that_can_be_edited(open_page):
     card = page.locator(".card").first
     expect(card.locator("header b")).to_have_text("<script>x</script>", timeout=60_000)
     expect(card.locator(".chips.user li")).to_have_text(["boat"])
+
+
+def test_programs_are_told_where_this_page_is(open_page, address):
+    page = open_page()
+    page.get_by_text("For programs").click()
+    told = page.locator("#programs")
+    expect(told.locator(".address").first).to_have_text(f"{address}api/caption")
+    expect(told.locator("pre")).to_contain_text("-F user=ann ")
