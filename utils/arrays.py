@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+LATER = (b"\x93NUMPY\x02", b"\x93NUMPY\x03")  # forms whose headers have four bytes for their length
+
 
 def load_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
     """The array of a `.npy` file.
@@ -17,6 +19,11 @@ def load_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
         OSError: it cannot be read.
         ValueError: it is damaged, or holds something else.
     """
+    with open(path, "rb") as file:
+        start = file.read(12)
+    # NumPy asks for the memory of a header before it sees that the file has none so long.
+    if start.startswith(LATER) and int.from_bytes(start[8:], "little") > path.stat().st_size:
+        raise ValueError("no .npy file, or damaged (its header is longer than the file)")
     try:
         found = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except OSError:

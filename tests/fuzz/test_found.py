@@ -179,6 +179,13 @@ def test_arrays_that_are_none(tmp_path, data):
         load_array(tmp_path / "x.npy")
 
 
+@pytest.mark.parametrize("mode", [None, "r"])
+def test_a_header_that_says_it_is_huge_takes_no_memory(tmp_path, mode):
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\3\0" + b"\xff" * 4 + bytes(99))
+    with pytest.raises(ValueError, match="its header is longer than the file"):
+        load_array(tmp_path / "x.npy", mode)
+
+
 def test_deep_answers_of_a_study_are_one_line(tmp_path):
     (tmp_path / "a.json").write_text(DEEP)
     with pytest.raises(UserError, match="is not JSON"):
