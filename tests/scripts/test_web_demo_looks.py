@@ -12,7 +12,6 @@ from scripts.web_demo.cards import answers_html, veil_uri
 from scripts.web_demo.models import Models, Person, Question, load_models
 from tests.pictured_world import MODEL, extract, make_run, tiny_network
 
-
 pytestmark = pytest.mark.slow
 
 
