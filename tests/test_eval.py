@@ -229,7 +229,7 @@ def test_passes_in_two_orders_are_found(world):
     rows = posts.rows[:2]
     decoded = Decoded(rows, np.zeros([2, 3], np.int32), np.zeros(2))
     forced = Forced(rows[::-1], *np.ones([3, 2]))
-    with pytest.raises(AssertionError, match="two orders"):
+    with pytest.raises(RuntimeError, match="two orders"):
         eval.prediction_rows(view, posts, decoded, forced)
 
 

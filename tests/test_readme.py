@@ -34,7 +34,8 @@ def help_of(module):
     words = {word for name, text in COMMANDS if name == module for word in text.split()[:1]}
     texts = []
     for subcommand in ([], *([word] for word in sorted(words) if word.isalpha())):
-        python = BEAM_PYTHON if module.startswith("scripts.beam") else sys.executable
+        beam = module.startswith(("scripts.beam", "apache_beam"))
+        python = BEAM_PYTHON if beam else sys.executable
         command = [python, "-m", module, *subcommand, "--help"]
         output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert output.returncode == 0, output.stderr

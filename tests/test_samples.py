@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from data_loader.features import read_metadata
 from tests.runs import assert_same_run, interrupted_at, run_train
 from tests.small_world import FAILED_IMAGE, IMAGES, make_world
+from utils.files import with_checksum, without_checksum
 
 EPOCHS, STEPS = 2, 6
 ALL = {"tensors": 0, "images": 0, "scalars": 0}
@@ -90,8 +91,9 @@ def test_an_error_while_drawing_ends_no_training(
 def test_features_say_where_the_pictures_are(pictures, tmp_path, bigram):
     world = make_world(tmp_path / "data")
     path = world / "features" / "toy-pool5.json"
-    metadata = json.loads(path.read_text()) | {"made_with": {"images_path": str(pictures)}}
-    path.write_text(json.dumps(metadata))
+    metadata = without_checksum(json.loads(path.read_text()))
+    metadata["made_with"] = {"images_path": str(pictures)}
+    path.write_text(json.dumps(with_checksum(metadata)))
     assert read_metadata(path)["failed"] == {f"{FAILED_IMAGE}.jpg": "broken"}
     run_train(world, tmp_path / "run", epochs=1, samples=1)
     assert set(shown(tmp_path / "run")[0]) == {"samples", "samples/1"}

@@ -52,7 +52,7 @@ def test_the_score_is_that_of_eval(world, tmp_path, bigram, task):
     best = checkpoint.load(run, "best")
     assert best.step == STEPS * (1 + int(np.argmax(scores)))
     assert best.state["best_score"] == max(scores)
-    assert any(b"val_score" in path.read_bytes() for path in (run / "tensorboard").iterdir())
+    assert any(b"validation/score" in path.read_bytes() for path in (run / "tensorboard").iterdir())
 
 
 def test_a_run_stopped_again_and_again_is_the_run_never_stopped(world, tmp_path, bigram):
