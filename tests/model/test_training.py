@@ -41,7 +41,17 @@ def test_two_equal_runs_give_equal_weights():
         np.testing.assert_array_equal(value, second.parameters.values()[name])
 
 
-@pytest.mark.parametrize("variant", ["p5", "released", "show-tell", "show-tell-cnn", "alexnet"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "p5",
+        "show-tell-cnn",  # batch normalisation
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("released", "show-tell", "alexnet")
+        ),
+    ],
+)
 def test_two_towers_learn_what_one_device_learns(variant):
     """Uneven parts and an empty one included; in float64, so that only mathematics can differ."""
     command = [sys.executable, "-m", "tests.model.towers_process", variant]
