@@ -43,7 +43,7 @@ install_python_packages() {
     fail "$python has no venv module: apt-get install python3-venv (Debian, Ubuntu), then try again"
   # Kept when it runs, so that new requirements do not download everything again.
   .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
-  echo "setup: installing $requirements into .venv (0.7 GB to download, 2.5 GB on disk)"
+  echo "setup: installing $requirements into .venv (1 GB to download, 3.3 GB on disk)"
   if [[ $requirements == requirements.lock ]]; then
     # What builds packages comes first, by its hash too: pip would bring it unchecked for each.
     sed -n '/^\(setuptools\|wheel\)==/,/[^\\]$/p' requirements.lock >.venv/build.lock
