@@ -15,7 +15,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,11 +169,17 @@ def serve(app, listener: socket.socket, host: str) -> None:
         server_header=False,
         limit_concurrency=MOST_CONNECTIONS,
     )
-    try:
-        print(f"http://{shown}:{port}    (Ctrl-C ends it)", flush=True)
-        uvicorn.Server(settings).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn ends well and then raises again what stopped it
-        pass
+
+    class Server(uvicorn.Server):
+        """Says its address when it hears signals too: one that comes before breaks its loop."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """See `uvicorn.Server.startup`."""
+            await super().startup(sockets=sockets)
+            print(f"http://{shown}:{port}    (Ctrl-C ends it)", flush=True)
+
+    with suppress(KeyboardInterrupt):  # uvicorn ends well and then raises again what stopped it
+        Server(settings).run(sockets=[listener])
     print("ended")
 
 
