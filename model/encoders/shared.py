@@ -55,7 +55,9 @@ def shared_encoder(
         UserError: see `load_encoder`.
     """
     said = {name: metadata.get(name) for name in _SAYS_WHO}
-    key = sha256_of_json(said | {"batch_size": metadata.get("made_with", {}).get("batch_size")})
+    said["batch_size"] = metadata.get("made_with", {}).get("batch_size")
+    said["file"] = weights and str(Path(weights).resolve())  # one that is not there is an error
+    key = sha256_of_json(said)
     found = _encoders.get(key)
     if found is None:
         found = _encoders[key] = SharedEncoder(load_encoder(metadata, folder, weights))
