@@ -256,6 +256,7 @@ def _create_or_grow(path: Path, description: dict, names: Sequence[str], made_wi
             return
         failed, made_with = metadata["failed"], metadata["made_with"]
     else:
+        _refuse_lost_description(path)
         path.unlink(missing_ok=True)  # left by a process that died here: nothing is in it
         rows_path(path).unlink(missing_ok=True)
     _reserve(path, FEATURE_DTYPE, (rows, description["slots"], description["dim"]))
@@ -263,6 +264,23 @@ def _create_or_grow(path: Path, description: dict, names: Sequence[str], made_wi
     late = {"made_with": made_with, "rows": rows, "images_sha256": hash_names(names)}
     content = description | late | {"failed": failed}
     write_json(path.with_suffix(".json"), with_checksum(content))
+
+
+def _refuse_lost_description(path: Path) -> None:
+    """Refuses to begin where features are, whose description is gone: hours of work.
+
+    Raises:
+        UserError: rows are done.
+    """
+    try:
+        done = (np.load(rows_path(path), mmap_mode="r", allow_pickle=False)["state"] == DONE).sum()
+    except (OSError, ValueError):  # not there, or cut short by a kill before its first row
+        return
+    if done:
+        raise UserError(
+            f"{path} has {done:,} images' features, but {path.stem}.json, which describes them, is "
+            f"gone: bring back a copy, or delete {path.stem}.* in {path.parent} to start afresh"
+        )
 
 
 def _check_same_features(path: Path, metadata: dict, description: dict) -> None:

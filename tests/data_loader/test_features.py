@@ -26,6 +26,7 @@ from data_loader.features import (
     read_image_names,
 )
 from tests.shared_data import REPOSITORY
+from tests.small_world import IMAGE_DIM, IMAGES, make_world
 from utils.errors import UserError
 
 ROWS, SLOTS, DIM = 7, 3, 5
@@ -371,3 +372,13 @@ def test_only_what_works_is_advised(layer, extractor, words):
     advice = extraction_advice("data", layer, extractor)
     assert words in advice
     assert ("--data_dir data --images DIR" in advice) == ("--layer" in words)
+
+
+def test_features_whose_description_is_lost_are_not_deleted(tmp_path):
+    root = make_world(tmp_path / "data")
+    path = root / "features/toy-pool5.npy"
+    path.with_suffix(".json").unlink()
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=r"toy-pool5\.json, which describes them, is gone"):
+        write_features(root, "toy-pool5", np.zeros((IMAGES, 1, IMAGE_DIM)))
+    assert path.read_bytes() == before
